@@ -13,11 +13,11 @@ namespace sidewinder::models {
 /// The sideband signals of AXI and of the SMMU's client port (ARUSER/AxPROT and StreamID).
 struct AccessAttributes {
   std::uint32_t stream_id = 0;
-  std::uint32_t substream_id = 0;        ///< meaningful when substream_valid
-  bool substream_valid = false;          ///< SSV (IHI 0070 §3.2)
-  bool secure = false;                   ///< AxPROT[1] == 0
-  bool privileged = false;               ///< AxPROT[0]
-  bool instruction = false;              ///< AxPROT[2]
+  std::uint32_t substream_id = 0;  ///< meaningful when substream_valid
+  bool substream_valid = false;    ///< SSV (IHI 0070 §3.2)
+  bool secure = false;             ///< AxPROT[1] == 0
+  bool privileged = false;         ///< AxPROT[0]
+  bool instruction = false;        ///< AxPROT[2]
 };
 
 /// Put it on the stack beside its payload, and clear it from the payload before either dies:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The DMA API as drivers see it (Documentation/core-api/dma-api.rst), on IOMMU domains (drivers/iommu/dma-iommu.c).
+// The DMA API as drivers see it (Documentation/core-api/dma-api.rst), on IOMMU domains
+// (drivers/iommu/dma-iommu.c).
 
 #ifndef SIDEWINDER_IOMMU_LINUX_DMA_H
 #define SIDEWINDER_IOMMU_LINUX_DMA_H
@@ -19,15 +20,21 @@ class PageAllocator;
 
 using DmaAddr = std::uint64_t;
 
+/// One StreamID of a device, or a set of them (the fwspec's ids).
+struct StreamSpecifier {
+  std::uint16_t id = 0;
+  std::uint16_t mask = 0;  ///< SMR.MASK: set bits of the ID do not matter
+};
+
 /// The part of struct device that the DMA API reads.
 struct Device {
-  std::string name;                        ///< dev_name(), as logs show it
-  std::vector<std::uint16_t> stream_ids;   ///< the fwspec's ids
-  DmaDomain* domain = nullptr;             ///< attached domain; null: DMA is not translated
+  std::string name;  ///< dev_name(), as logs show it
+  std::vector<StreamSpecifier> streams;
+  DmaDomain* domain = nullptr;                    ///< attached domain; null: DMA is not translated
   std::uint64_t dma_mask = 0xffff'ffff;           ///< highest address the device can put on the bus
   std::uint64_t coherent_dma_mask = 0xffff'ffff;  ///< the same, for coherent allocations
-  std::uint64_t bus_dma_limit = 0;         ///< highest address the bus lets through; 0: no limit
-  bool dma_coherent = false;               ///< the device tree's dma-coherent
+  std::uint64_t bus_dma_limit = 0;                ///< highest address the bus lets through; 0: no limit
+  bool dma_coherent = false;                      ///< the device tree's dma-coherent
 };
 
 struct PhysRange {
@@ -38,8 +45,8 @@ struct PhysRange {
 /// One allocation: contiguous for the device at [iova, iova + size), in pieces for the CPU.
 struct DmaBuffer {
   DmaAddr iova = 0;
-  std::uint64_t size = 0;          ///< bytes mapped: what was asked for, rounded up to whole pages
-  std::vector<PhysRange> pages;    ///< in IOVA order
+  std::uint64_t size = 0;        ///< bytes mapped: what was asked for, rounded up to whole pages
+  std::vector<PhysRange> pages;  ///< in IOVA order
 };
 
 /// Where byte `offset` of the buffer is for the CPU; offset must be below buffer.size.
@@ -49,17 +56,30 @@ class DmaApi {
  public:
   explicit DmaApi(PageAllocator& pages) : pages_(&pages) {}
 
-  /// dma_set_mask_and_coherent(). EIO: the mask is smaller than a page.
+  /// dma_set_mask_and_coherent(). Never fails behind an IOMMU, which need not have masks of the form 2^n - 1.
   [[nodiscard]] Status set_mask_and_coherent(Device& device, std::uint64_t mask);
 
-  /// dma_alloc_attrs() with DMA_ATTR_NO_KERNEL_MAPPING: zeroed pages mapped readable and writable at one IOVA below
-  /// the coherent mask. ENOMEM: no IOVA, no physical page, or no page for a table. EINVAL: size 0 or no domain.
+  /// dma_iova_set_resv_region(), as proposed on the mailing list: keeps [start, start + length) from ever
+  /// being handed out in the device's domain. ENODEV: no domain, or not of type DMA. ENOMEM: beyond the last
+  /// address.
+  [[nodiscard]] Status set_resv_region(Device& device, DmaAddr start, std::uint64_t length);
+
+  /// dma_alloc_attrs() with DMA_ATTR_NO_KERNEL_MAPPING: zeroed pages mapped readable and writable at one IOVA
+  /// below the coherent mask. ENOMEM: no IOVA, no physical page, or no page for a table. EINVAL: size 0 or no
+  /// domain.
   [[nodiscard]] Result<DmaBuffer> alloc(Device& device, std::uint64_t size);
+
+  /// What a driver does that owns an unmanaged domain: zeroed pages mapped at exactly `iova` with
+  /// iommu_map(). EINVAL: not an unmanaged domain, or not whole pages. ENOMEM: no page. EEXIST: something is
+  /// mapped there.
+  [[nodiscard]] Result<DmaBuffer> map_at(Device& device, DmaAddr iova, std::uint64_t size);
 
   /// dma_free_attrs(): unmaps, invalidates the TLB, frees the IOVA and the pages.
   void free(Device& device, const DmaBuffer& buffer);
 
  private:
+  [[nodiscard]] Result<DmaBuffer> map_pages(Device& device, DmaAddr iova, std::vector<PhysRange> pages);
+
   PageAllocator* pages_;
 };
 

@@ -27,18 +27,30 @@ enum class Errno : int {
 /// "-ENOMEM" and so on.
 [[nodiscard]] constexpr const char* to_string(Errno error) {
   switch (error) {
-    case Errno::ENOENT_: return "-ENOENT";
-    case Errno::EIO_: return "-EIO";
-    case Errno::ENXIO_: return "-ENXIO";
-    case Errno::ENOMEM_: return "-ENOMEM";
-    case Errno::EFAULT_: return "-EFAULT";
-    case Errno::EBUSY_: return "-EBUSY";
-    case Errno::EEXIST_: return "-EEXIST";
-    case Errno::ENODEV_: return "-ENODEV";
-    case Errno::EINVAL_: return "-EINVAL";
-    case Errno::ENOSPC_: return "-ENOSPC";
-    case Errno::ERANGE_: return "-ERANGE";
-    case Errno::ETIMEDOUT_: return "-ETIMEDOUT";
+    case Errno::ENOENT_:
+      return "-ENOENT";
+    case Errno::EIO_:
+      return "-EIO";
+    case Errno::ENXIO_:
+      return "-ENXIO";
+    case Errno::ENOMEM_:
+      return "-ENOMEM";
+    case Errno::EFAULT_:
+      return "-EFAULT";
+    case Errno::EBUSY_:
+      return "-EBUSY";
+    case Errno::EEXIST_:
+      return "-EEXIST";
+    case Errno::ENODEV_:
+      return "-ENODEV";
+    case Errno::EINVAL_:
+      return "-EINVAL";
+    case Errno::ENOSPC_:
+      return "-ENOSPC";
+    case Errno::ERANGE_:
+      return "-ERANGE";
+    case Errno::ETIMEDOUT_:
+      return "-ETIMEDOUT";
   }
   return "-EUNKNOWN";
 }
@@ -47,7 +59,9 @@ template <typename T>
 using Result = tl::expected<T, Errno>;
 using Status = tl::expected<void, Errno>;
 
-[[nodiscard]] inline tl::unexpected<Errno> fail(Errno error) { return tl::unexpected<Errno>(error); }
+[[nodiscard]] inline tl::unexpected<Errno> fail(Errno error) {
+  return tl::unexpected<Errno>(error);
+}
 
 }  // namespace sidewinder::kernel
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// HostBus: everything the host's software may do to the outside world, and nothing else. It is the wall between
-// software and hardware: a driver that has only a HostBus cannot call a model, and a model cannot call a driver.
+// HostBus: everything the host's software may do to the outside world, and nothing else. It is the wall
+// between software and hardware: a driver that has only a HostBus cannot call a model, and a model cannot
+// call a driver.
 
 #ifndef SIDEWINDER_IOMMU_LINUX_HOST_BUS_H
 #define SIDEWINDER_IOMMU_LINUX_HOST_BUS_H
@@ -24,11 +25,11 @@ struct Completion {
   std::uint32_t done = 0;
 };
 
-/// An access completes before the call returns and never yields, so software sees its own writes in order and a
-/// write that rings a doorbell has been acted on when it returns. Only the functions marked "yields" let other
-/// software or simulated time run: an interrupt handler, timer or deferred work may run at every yield, so state
-/// that is shared with one needs a lock of its own across a yield, and needs none without.
-/// Callbacks may yield themselves. Times are nanoseconds of simulated time.
+/// An access completes before the call returns and never yields, so software sees its own writes in order and
+/// a write that rings a doorbell has been acted on when it returns. Only the functions marked "yields" let
+/// other software or simulated time run: an interrupt handler, timer or deferred work may run at every yield,
+/// so state that is shared with one needs a lock of its own across a yield, and needs none without. Callbacks
+/// may yield themselves. Times are nanoseconds of simulated time.
 class HostBus {
  public:
   using Callback = std::function<void()>;
@@ -42,13 +43,14 @@ class HostBus {
   [[nodiscard]] virtual std::uint64_t now_ns() const = 0;
   virtual void delay_ns(std::uint64_t duration) = 0;  ///< yields
 
-  /// Calls `handler` in a thread of this interrupt's own while the (level-sensitive) line `irq` is high, after the
-  /// platform's interrupt latency each time. One handler an interrupt; a second request replaces nothing and
-  /// returns false (-EBUSY in Linux).
+  /// Calls `handler` in a thread of this interrupt's own while the (level-sensitive) line `irq` is high,
+  /// after the platform's interrupt latency each time. One handler an interrupt; a second request replaces
+  /// nothing and returns false (-EBUSY in Linux).
   [[nodiscard]] virtual bool request_irq(unsigned irq, Callback handler) = 0;
   virtual void free_irq(unsigned irq) = 0;
 
-  /// Runs `work` in the worker thread, `delay` from now, in the order of their times; equal times keep their order.
+  /// Runs `work` in the worker thread, `delay` from now, in the order of their times; equal times keep their
+  /// order.
   virtual void schedule(std::uint64_t delay, Callback work) = 0;
 
   /// Yields until `completion` is complete, and takes one completion; false when `timeout` passed first.
@@ -56,8 +58,8 @@ class HostBus {
   virtual void complete(Completion& completion) = 0;
 };
 
-/// Little-endian scalar accesses, as readl/writel and readq/writeq do them. A read answered with a bus error gives
-/// all ones, as a PCI or AXI master's data bus commonly reads then.
+/// Little-endian scalar accesses, as readl/writel and readq/writeq do them. A read answered with a bus error
+/// gives all ones, as a PCI or AXI master's data bus commonly reads then.
 template <typename Word>
 [[nodiscard]] Word read_word(HostBus& bus, PhysAddr address, Security security = Security::NonSecure) {
   std::array<std::byte, sizeof(Word)> bytes{};

@@ -14,7 +14,12 @@
 
 namespace sidewinder::kernel {
 
-enum class LogLevel : std::uint8_t { Err = 3, Warn = 4, Notice = 5, Info = 6 };  // include/linux/kern_levels.h
+enum class LogLevel : std::uint8_t {
+  Err = 3,
+  Warn = 4,
+  Notice = 5,
+  Info = 6
+};  // include/linux/kern_levels.h
 
 class KernelLog {
  public:
@@ -23,8 +28,9 @@ class KernelLog {
 
   KernelLog(const HostBus& bus, Sink sink) : bus_(&bus), sink_(std::move(sink)) {}
 
-  void print(LogLevel level, std::string_view text) const;                               ///< printk
-  void dev(LogLevel level, std::string_view driver, std::string_view device, std::string_view text) const;  ///< dev_*
+  void print(LogLevel level, std::string_view text) const;  ///< printk
+  void dev(LogLevel level, std::string_view driver, std::string_view device,
+           std::string_view text) const;  ///< dev_*
 
  private:
   const HostBus* bus_;

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// VMSAv8-64 stage 1 translation table descriptors (DDI 0487, "The VMSAv8-64 translation table format
+// descriptors"), for the 4 KiB, 16 KiB and 64 KiB granules with 48-bit output addresses.
+
+#ifndef SIDEWINDER_IOMMU_LAYOUT_VMSA64_H
+#define SIDEWINDER_IOMMU_LAYOUT_VMSA64_H
+
+#include <cstdint>
+
+#include "iommu/layout/bits.h"
+
+namespace sidewinder::layout::vmsa64 {
+
+struct Descriptor : Bits<Descriptor, std::uint64_t> {
+  using Valid = Field<0>;
+  using Type = Field<1>;  ///< levels 0-2: 1 table, 0 block; level 3: 1 page, 0 reserved
+  using Address = Field<47, 12>;
+
+  // Block and page.
+  using AttrIndx = Field<4, 2>;
+  using NS = Field<5>;
+  using AP1 = Field<6>;  ///< accessible at EL0
+  using AP2 = Field<7>;  ///< read-only
+  using SH = Field<9, 8>;
+  using AF = Field<10>;
+  using nG = Field<11>;
+  using Contiguous = Field<52>;
+  using PXN = Field<53>;
+  using UXN = Field<54>;
+  using Software = Field<58, 55>;
+
+  // Table.
+  using PXNTable = Field<59>;
+  using UXNTable = Field<60>;
+  using APTable0 = Field<61>;  ///< no access at EL0 below
+  using APTable1 = Field<62>;  ///< no write below
+  using NSTable = Field<63>;
+};
+
+enum class Granule : std::uint8_t { Size4K = 12, Size16K = 14, Size64K = 16 };  // log2 of bytes
+
+[[nodiscard]] constexpr unsigned page_shift(Granule granule) {
+  return static_cast<unsigned>(granule);
+}
+
+/// Bits of the input address that one level resolves: a table is one granule of 8-byte descriptors.
+[[nodiscard]] constexpr unsigned bits_per_level(Granule granule) {
+  return page_shift(granule) - 3;
+}
+
+/// Bytes, as a power of two, that an entry at `level` (0-3) maps or points below.
+[[nodiscard]] constexpr unsigned level_shift(Granule granule, unsigned level) {
+  return page_shift(granule) + (3 - level) * bits_per_level(granule);
+}
+
+/// Where blocks are allowed: 1 GiB and 2 MiB with 4K, 32 MiB with 16K, 512 MiB with 64K.
+[[nodiscard]] constexpr bool block_allowed(Granule granule, unsigned level) {
+  return level == 2 || (level == 1 && granule == Granule::Size4K);
+}
+
+}  // namespace sidewinder::layout::vmsa64
+
+#endif

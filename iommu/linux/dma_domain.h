@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An IOMMU domain on one context bank of an arm-smmu, with the IOVA space that dma-iommu keeps for it.
+
+#ifndef SIDEWINDER_IOMMU_LINUX_DMA_DOMAIN_H
+#define SIDEWINDER_IOMMU_LINUX_DMA_DOMAIN_H
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "iommu/linux/arm_smmu.h"
+#include "iommu/linux/dma.h"
+#include "iommu/linux/io_pgtable.h"
+#include "iommu/linux/iova.h"
+
+namespace sidewinder::kernel {
+
+enum class DomainType : std::uint8_t {
+  Dma,        ///< IOMMU_DOMAIN_DMA: mapped by the DMA API, invalidated strictly
+  Unmanaged,  ///< IOMMU_DOMAIN_UNMANAGED: mapped by its owner, no IOVA space
+};
+
+class DmaDomain : private TlbFlush {
+ public:
+  /// Takes a context bank and a root table, and enables translation. ENOSPC: no bank. ENOMEM: no page.
+  [[nodiscard]] static Result<std::unique_ptr<DmaDomain>> create(ArmSmmu& smmu, PageAllocator& pages,
+                                                                 DomainType type);
+
+  DmaDomain(const DmaDomain&) = delete;
+  DmaDomain& operator=(const DmaDomain&) = delete;
+  ~DmaDomain() override;
+
+  /// iommu_probe_device() and iommu_attach_device(). EINVAL, ENOSPC: as ArmSmmu::alloc_smes.
+  [[nodiscard]] Status attach(Device& device);
+
+  /// iommu_map(): in the largest pages that both addresses and the size allow; all of it or nothing. EINVAL:
+  /// not whole pages. Others as IoPgtable::map_pages.
+  [[nodiscard]] Status map(DmaAddr iova, PhysAddr base, std::uint64_t size, IommuProt prot);
+  /// iommu_unmap(): the TLB is clean when it returns. Bytes unmapped; 0 where iova or size is
+  /// not whole pages.
+  std::uint64_t unmap(DmaAddr iova, std::uint64_t size);
+
+  [[nodiscard]] std::optional<PhysAddr> iova_to_phys(DmaAddr iova) const {
+    return tables_->iova_to_phys(iova);
+  }
+
+  [[nodiscard]] DomainType type() const { return type_; }
+  [[nodiscard]] unsigned bank() const { return bank_; }
+  [[nodiscard]] DmaAddr aperture_end() const { return (DmaAddr{1} << smmu_->va_bits()) - 1; }
+  [[nodiscard]] IovaDomain& iovas() { return iovas_; }
+  [[nodiscard]] const IovaDomain& iovas() const { return iovas_; }
+
+ private:
+  DmaDomain(ArmSmmu& smmu, DomainType type, unsigned bank);
+
+  [[nodiscard]] std::uint16_t asid() const { return static_cast<std::uint16_t>(bank_); }
+  void flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t granule) override;
+  void add_page(std::uint64_t iova, std::uint64_t granule) override;
+
+  ArmSmmu* smmu_;
+  DomainType type_;
+  unsigned bank_;
+  std::optional<IoPgtable> tables_;
+  IovaDomain iovas_;
+};
+
+}  // namespace sidewinder::kernel
+
+#endif

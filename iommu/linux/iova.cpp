@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "iommu/linux/iova.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <limits>
+#include <utility>
+
+namespace sidewinder::kernel {
+
+namespace {
+
+constexpr Pfn anchor_pfn = std::numeric_limits<Pfn>::max();
+
+/// log2(size) rounded up, as fls_long(size - 1) gives it, modulo 64 as the shift instructions of arm64 and
+/// x86-64 take it: C leaves a shift by 64 (size 0, or above 2^63) undefined.
+unsigned shift_for(std::uint64_t size) {
+  return static_cast<unsigned>(std::bit_width(size - 1)) % 64;
+}
+
+}  // namespace
+
+IovaDomain::IovaDomain(const IovaConfig& config)
+    : granule_(config.granule),
+      shift_(static_cast<unsigned>(std::countr_zero(config.granule))),
+      start_pfn_(config.start_pfn),
+      dma_32bit_pfn_((Pfn{1} << 32) >> shift_),
+      max32_alloc_size_(dma_32bit_pfn_),
+      rcache_(config.cpus, config.depot),
+      online_(config.cpus, true) {
+  assert(std::has_single_bit(granule_) && shift_ <= 32 && config.cpus > 0);
+  anchor_.range = {anchor_pfn, anchor_pfn, IovaKind::Anchor};
+  static_cast<void>(tree_.insert(anchor_, nullptr));
+}
+
+std::optional<IovaDomain::Gap> IovaDomain::search_down(IovaNode* above, Pfn ceiling, Pfn floor,
+                                                       std::uint64_t size, Pfn align_mask) {
+  for (;;) {
+    ceiling = std::min(ceiling, above->range.pfn_lo);
+    const Pfn pfn_lo = (ceiling - size) & align_mask;
+    IovaNode* below = IovaTree::prev(*above);
+    const bool overlaps = below != nullptr && pfn_lo <= below->range.pfn_hi;
+    if (!overlaps || pfn_lo < floor) {
+      if (ceiling < size || pfn_lo < floor) return std::nullopt;
+      return Gap{pfn_lo, above};
+    }
+    above = below;
+  }
+}
+
+std::optional<IovaRange> IovaDomain::alloc_iova(std::uint64_t size, Pfn limit_pfn, bool size_aligned) {
+  if (fatal_ != IovaFatal::None) return std::nullopt;
+
+  const Pfn ceiling = limit_pfn + 1;  // wraps to 0 for the highest limit, which then fails
+  const bool low = ceiling <= dma_32bit_pfn_;
+  if (low && size >= max32_alloc_size_) return std::nullopt;
+
+  IovaNode* const cached = low ? cached32_ : cached_;
+  if (cached == nullptr) {
+    fatal_ = IovaFatal::NullDereference;
+    return std::nullopt;
+  }
+
+  const Pfn align_mask = size_aligned ? anchor_pfn << shift_for(size) : anchor_pfn;
+  std::optional<Gap> gap = search_down(cached, ceiling, start_pfn_, size, align_mask);
+  const Pfn cached_hi = cached->range.pfn_hi;
+  if (!gap && cached_hi < ceiling) {
+    IovaNode* const from = low ? tree_.find_limit(ceiling) : &anchor_;
+    if (from == nullptr) {
+      fatal_ = IovaFatal::NullDereference;
+      return std::nullopt;
+    }
+    gap = search_down(from, ceiling, cached_hi + 1, size, align_mask);
+    // The kernel knows its second search by its floor; where both floors are the same it begins again and
+    // again.
+    if (!gap && cached_hi + 1 == start_pfn_) {
+      fatal_ = IovaFatal::EndlessSearch;
+      return std::nullopt;
+    }
+  }
+  if (!gap) {
+    max32_alloc_size_ = size;  // whatever the limit was
+    return std::nullopt;
+  }
+
+  IovaNode& node = take_node({gap->pfn_lo, gap->pfn_lo + size - 1, IovaKind::Allocated});
+  if (insert(node, gap->above) == IovaTree::Inserted::Detached) {
+    fatal_ = IovaFatal::NullDereference;
+    return std::nullopt;
+  }
+  (node.range.pfn_hi < dma_32bit_pfn_ ? cached32_ : cached_) = &node;
+  return node.range;
+}
+
+std::optional<Pfn> IovaDomain::alloc_iova_fast(std::uint64_t size, Pfn limit_pfn, bool flush_rcache) {
+  if (fatal_ != IovaFatal::None) return std::nullopt;
+  if (size < std::uint64_t{1} << (IovaRcache::order_count - 1)) size = std::uint64_t{1} << shift_for(size);
+
+  if (const unsigned order = IovaRcache::order_of(size); order < IovaRcache::order_count) {
+    // The difference wraps for a limit below the size, and then any cached pfn will do.
+    if (const Pfn pfn = rcache_.get(current_cpu_, order, limit_pfn + 1 - size); pfn != 0) return pfn;
+  }
+
+  std::optional<IovaRange> range = alloc_iova(size, limit_pfn, true);
+  if (!range && flush_rcache) {
+    flush_rcaches();
+    range = alloc_iova(size, limit_pfn, true);
+  }
+  if (!range || range->pfn_lo == 0) return std::nullopt;
+  return range->pfn_lo;
+}
+
+void IovaDomain::free_iova(Pfn pfn) {
+  if (fatal_ != IovaFatal::None) return;
+  if (IovaNode* node = tree_.find(pfn)) remove(*node);
+}
+
+void IovaDomain::free_iova_fast(Pfn pfn, std::uint64_t size) {
+  if (fatal_ != IovaFatal::None) return;
+  const unsigned order = IovaRcache::order_of(size);
+  if (order >= IovaRcache::order_count) {
+    free_iova(pfn);
+    return;
+  }
+  const IovaRcache::Inserted inserted = rcache_.insert(current_cpu_, order, pfn);
+  if (inserted.spilled) {
+    for (std::size_t i = 0; i < inserted.spilled->size(); ++i) release_cached((*inserted.spilled)[i]);
+  }
+  if (inserted.trim) schedule_trim(order);
+}
+
+bool IovaDomain::reserve_iova(Pfn pfn_lo, Pfn pfn_hi) {
+  if (fatal_ != IovaFatal::None) return false;
+  if ((pfn_lo | pfn_hi) > std::numeric_limits<std::uint64_t>::max() >> shift_) {
+    ++warnings_;
+    return false;
+  }
+
+  bool met_overlap = false;
+  for (IovaNode* node = tree_.first(); node != nullptr; node = IovaTree::next(*node)) {
+    IovaRange& range = node->range;
+    if (pfn_lo <= range.pfn_hi && pfn_hi >= range.pfn_lo) {
+      if (pfn_lo < range.pfn_lo) {
+        range.pfn_lo = pfn_lo;
+        if (range.kind == IovaKind::Allocated) range.kind = IovaKind::Merged;
+      }
+      if (pfn_hi <= range.pfn_hi) return true;
+      pfn_lo = range.pfn_hi + 1;
+      met_overlap = true;
+    } else if (met_overlap) {
+      break;
+    }
+  }
+
+  IovaNode& node = take_node({pfn_lo, pfn_hi, IovaKind::Reserved});
+  if (insert(node, nullptr) != IovaTree::Inserted::Linked) spare_.push_back(&node);
+  return true;
+}
+
+std::optional<IovaRange> IovaDomain::find_iova(Pfn pfn) const {
+  if (fatal_ != IovaFatal::None) return std::nullopt;
+  const IovaNode* node = tree_.find(pfn);
+  if (node == nullptr) return std::nullopt;
+  return node->range;
+}
+
+std::vector<IovaRange> IovaDomain::ranges() const {
+  std::vector<IovaRange> all;
+  for (const IovaNode* node = tree_.first(); node != nullptr; node = IovaTree::next(*node)) {
+    if (node->range.kind != IovaKind::Anchor) all.push_back(node->range);
+  }
+  return all;
+}
+
+bool IovaDomain::set_current_cpu(unsigned cpu) {
+  if (cpu >= online_.size() || !online_[cpu]) return false;
+  current_cpu_ = cpu;
+  return true;
+}
+
+bool IovaDomain::cpu_dead(unsigned cpu) {
+  if (cpu >= online_.size() || !online_[cpu] || cpu == current_cpu_) return false;
+  online_[cpu] = false;
+  if (fatal_ == IovaFatal::None) rcache_.drain_cpu(cpu, [this](Pfn pfn) { release_cached(pfn); });
+  return true;
+}
+
+bool IovaDomain::cpu_up(unsigned cpu) {
+  if (cpu >= online_.size() || online_[cpu]) return false;
+  online_[cpu] = true;
+  return true;
+}
+
+void IovaDomain::trim_depot(unsigned order) {
+  if (order >= IovaRcache::order_count || fatal_ != IovaFatal::None) return;
+  trim_pending_[order] = false;
+  const auto online = static_cast<std::size_t>(std::count(online_.begin(), online_.end(), true));
+  if (rcache_.depot_size(order) <= online) return;
+  const auto magazine = rcache_.take_from_depot(order);
+  for (std::size_t i = 0; i < magazine->size(); ++i) release_cached((*magazine)[i]);
+  schedule_trim(order);
+}
+
+IovaSearchState IovaDomain::search_state() const {
+  IovaSearchState state;
+  if (cached32_ != nullptr) state.cached32 = cached32_->range.pfn_lo;
+  if (cached_ != nullptr) state.cached = cached_->range.pfn_lo;
+  state.max32_alloc_size = max32_alloc_size_;
+  return state;
+}
+
+IovaNode& IovaDomain::take_node(const IovaRange& range) {
+  if (spare_.empty()) {
+    pool_.emplace_back();
+    spare_.push_back(&pool_.back());
+  }
+  IovaNode& node = *spare_.back();
+  spare_.pop_back();
+  node = IovaNode{};
+  node.range = range;
+  return node;
+}
+
+IovaTree::Inserted IovaDomain::insert(IovaNode& node, IovaNode* start) {
+  const IovaTree::Inserted result = tree_.insert(node, start);
+  if (result == IovaTree::Inserted::Duplicate) ++warnings_;
+  return result;
+}
+
+void IovaDomain::remove(IovaNode& node) {
+  const IovaRange& range = node.range;
+  if (cached32_ == nullptr || cached_ == nullptr) {
+    fatal_ = IovaFatal::NullDereference;
+    return;
+  }
+  if (&node == cached32_ || (range.pfn_hi < dma_32bit_pfn_ && range.pfn_lo >= cached32_->range.pfn_lo)) {
+    cached32_ = IovaTree::next(node);
+  }
+  if (range.pfn_lo < dma_32bit_pfn_) max32_alloc_size_ = dma_32bit_pfn_;
+  if (range.pfn_lo >= cached_->range.pfn_lo) cached_ = IovaTree::next(node);
+
+  tree_.erase(node);
+  if (&node != &anchor_) {
+    spare_.push_back(&node);
+  } else if (range.pfn_lo != anchor_pfn) {
+    fatal_ = IovaFatal::InvalidFree;
+  }
+}
+
+void IovaDomain::release_cached(Pfn pfn) {
+  if (fatal_ != IovaFatal::None) return;
+  IovaNode* node = tree_.find(pfn);
+  if (node == nullptr) {
+    ++warnings_;
+    return;
+  }
+  remove(*node);
+}
+
+void IovaDomain::flush_rcaches() {
+  if (fatal_ != IovaFatal::None) return;
+  const IovaRcache::Release release = [this](Pfn pfn) { release_cached(pfn); };
+  for (unsigned cpu = 0; cpu < online_.size(); ++cpu) {
+    if (online_[cpu]) rcache_.drain_cpu(cpu, release);
+  }
+  rcache_.drain_depot(release);
+}
+
+void IovaDomain::schedule_trim(unsigned order) {
+  if (!schedule_trim_ || trim_pending_[order]) return;
+  trim_pending_[order] = true;
+  schedule_trim_(order);
+}
+
+}  // namespace sidewinder::kernel

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+set(SIDEWINDER_SIM_INPUT_SOURCES dts.cpp profile.cpp scenario.cpp table_reader.cpp toml_document.cpp units.cpp)

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a run found, as plain values: summary.json and the terminal's table are two renderings of it.
+// Sizes are in bytes, times in nanoseconds, addresses are IOVAs. docs/results.md defines each field.
+
+#ifndef SIDEWINDER_SIM_REPORT_H
+#define SIDEWINDER_SIM_REPORT_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sidewinder::sim {
+
+struct SmmuReport {
+  std::string device;  ///< as dmesg names it: "15000000.iommu"
+  std::uint32_t context_banks_used = 0;
+  std::uint32_t context_banks_present = 0;  ///< SMMU_IDR1.NUMCB
+  std::uint32_t stream_match_groups_used = 0;
+  std::uint32_t stream_match_groups_present = 0;  ///< SMMU_IDR0.NUMSMRG
+  std::uint64_t tlb_lookups = 0;
+  std::uint64_t tlb_hits = 0;
+  std::uint64_t walks = 0;
+};
+
+/// Accesses that left with another stream's StreamID, or with none. The four kinds add up to the total.
+struct MisrouteCounts {
+  std::uint64_t caught = 0;              ///< terminated by a fault, recorded or not
+  std::uint64_t silent_foreign = 0;      ///< completed, into a buffer of another stream
+  std::uint64_t silent_same_memory = 0;  ///< completed, into the memory meant: the two streams share a domain
+  std::uint64_t unowned = 0;             ///< aborted before the SMMU: nobody owns the address
+
+  [[nodiscard]] std::uint64_t total() const { return caught + silent_foreign + silent_same_memory + unowned; }
+};
+
+struct PlacedBuffer {
+  std::uint32_t session = 0;
+  std::string buffer;  ///< "COMV", "BIN", ...
+  std::uint64_t iova = 0;
+};
+
+struct StreamReport {
+  std::string name;    ///< of the block: "non-pixel"
+  std::string device;  ///< as dmesg names it
+  std::uint32_t sid = 0;
+  std::optional<std::uint32_t> context_bank;  ///< none: never attached
+  std::uint64_t window_lo = 0;                ///< first address the block can use
+  std::uint64_t window_hi = 0;                ///< first address past the window
+  std::uint64_t iova_limit = 0;               ///< the DMA mask: highest address Linux may hand out
+
+  std::uint64_t mappings_live = 0;  ///< when the run ended
+  std::uint64_t mappings_made = 0;
+  std::uint64_t mapped_peak_bytes = 0;   ///< the most at one time
+  std::uint64_t mapped_total_bytes = 0;  ///< over the run, each mapping once
+  std::uint64_t transactions = 0;
+  std::uint64_t transferred_bytes = 0;
+
+  std::optional<std::uint64_t> lowest_iova;   ///< handed out; none: nothing was
+  std::optional<std::uint64_t> highest_iova;  ///< last byte handed out
+  std::uint64_t buffers_outside_window = 0;
+  std::optional<PlacedBuffer> outside_example;  ///< the first of them
+
+  MisrouteCounts misroutes;
+  std::uint64_t collateral_aborts =
+      0;  ///< its own rightful accesses, terminated: its bank had a fault pending
+
+  std::uint64_t allocation_failures = 0;
+  std::uint64_t reserved_bytes = 0;
+  std::uint64_t wasted_bytes = 0;  ///< reserved inside the stream's own window
+  std::uint64_t free_bytes = 0;    ///< inside the window and at or below the limit, when the run ended
+  std::uint64_t largest_free_block_bytes = 0;  ///< largest free power of two there, aligned to its size
+};
+
+/// Silent misroutes of one kind of buffer into one other buffer. A write corrupts the victim; a read gives
+/// the attacker somebody else's data.
+struct SilentHit {
+  std::string stream;  ///< whose access it was
+  std::string buffer;
+  std::string victim_stream;
+  std::string victim_buffer;
+  std::uint32_t victim_session = 0;
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+};
+
+struct ContextBankFaults {
+  std::uint32_t bank = 0;
+  std::string owner;                           ///< the stream whose bank it is, or the domain's name
+  std::uint64_t recorded = 0;                  ///< put into FSR, FAR and FSYNR0
+  std::uint64_t terminated_while_pending = 0;  ///< FSR still held an earlier fault, and HUPCF is 0
+  std::uint64_t multi = 0;                     ///< times FSR.MULTI was set
+};
+
+struct FaultReport {
+  std::vector<ContextBankFaults> context_banks;  ///< by bank number
+  std::uint64_t global_faults = 0;               ///< recorded in sGFSR
+  std::uint64_t raised = 0;                      ///< transactions terminated by a fault, context or global
+  std::uint64_t logged = 0;                      ///< fault reports that reached the kernel log
+  std::uint64_t suppressed = 0;                  ///< reports the rate limit dropped
+};
+
+enum class SessionOutcome : std::uint8_t { Completed, Running, FailedToStart, Error, CoreLost };
+
+struct AllocationFailure {
+  std::string error;   ///< "-ENOMEM"
+  std::string buffer;  ///< "COMV"
+  std::uint64_t bytes = 0;
+  std::string stream;
+};
+
+struct BadResponse {
+  std::uint64_t iova = 0;
+  std::string block;
+};
+
+struct SessionReport {
+  std::uint32_t id = 0;
+  std::string device;
+  std::string codec;
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+  SessionOutcome outcome = SessionOutcome::Completed;
+  std::optional<AllocationFailure> allocation_failure;  ///< FailedToStart
+  std::optional<BadResponse> bad_response;              ///< Error: the first one
+  std::uint64_t frames = 0;
+  std::uint64_t allocated_bytes = 0;
+};
+
+struct Report {
+  std::string scenario;  ///< its one-line description
+  std::string platform;
+  std::string profile;
+  std::uint64_t seed = 0;
+  std::string domain_layout;
+  std::string reservation_policy;
+  std::uint64_t simulated_ns = 0;
+
+  SmmuReport smmu;
+  std::vector<StreamReport> streams;   ///< in the profile's order
+  std::vector<SilentHit> silent_hits;  ///< most hits first
+  FaultReport faults;
+  std::vector<SessionReport> sessions;  ///< by id
+  std::vector<std::string> kernel_log;  ///< every line the kernel printed, without newlines
+};
+
+}  // namespace sidewinder::sim
+
+#endif

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sim/report_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "sim/text.h"
+
+namespace sidewinder::sim {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json address(const std::optional<std::uint64_t>& iova) {
+  return iova ? Json(hex(*iova)) : Json(nullptr);
+}
+
+const char* to_string(SessionOutcome outcome) {
+  switch (outcome) {
+    case SessionOutcome::Completed:
+      return "completed";
+    case SessionOutcome::Running:
+      return "running";
+    case SessionOutcome::FailedToStart:
+      return "failed-to-start";
+    case SessionOutcome::Error:
+      return "error";
+    case SessionOutcome::CoreLost:
+      return "core-lost";
+  }
+  return "unknown";
+}
+
+Json smmu_json(const SmmuReport& smmu) {
+  return {
+      {"device", smmu.device},
+      {"context_banks", {{"used", smmu.context_banks_used}, {"present", smmu.context_banks_present}}},
+      {"stream_match_groups",
+       {{"used", smmu.stream_match_groups_used}, {"present", smmu.stream_match_groups_present}}},
+      {"tlb", {{"lookups", smmu.tlb_lookups}, {"hits", smmu.tlb_hits}, {"walks", smmu.walks}}},
+  };
+}
+
+Json misroutes_json(const MisrouteCounts& misroutes) {
+  return {
+      {"total", misroutes.total()},
+      {"caught", misroutes.caught},
+      {"silent_foreign", misroutes.silent_foreign},
+      {"silent_same_memory", misroutes.silent_same_memory},
+      {"unowned", misroutes.unowned},
+  };
+}
+
+Json outside_json(const StreamReport& stream) {
+  Json example = nullptr;
+  if (stream.outside_example) {
+    example = {{"session", stream.outside_example->session},
+               {"buffer", stream.outside_example->buffer},
+               {"iova", hex(stream.outside_example->iova)}};
+  }
+  return {{"buffers", stream.buffers_outside_window}, {"example", example}};
+}
+
+Json stream_json(const StreamReport& stream) {
+  return {
+      {"name", stream.name},
+      {"device", stream.device},
+      {"sid", hex(stream.sid)},
+      {"context_bank", stream.context_bank ? Json(*stream.context_bank) : Json(nullptr)},
+      {"window", {{"lo", hex(stream.window_lo)}, {"hi", hex(stream.window_hi)}}},
+      {"iova_limit", hex(stream.iova_limit)},
+      {"mappings",
+       {{"made", stream.mappings_made},
+        {"live", stream.mappings_live},
+        {"peak_bytes", stream.mapped_peak_bytes},
+        {"total_bytes", stream.mapped_total_bytes}}},
+      {"iova", {{"lowest", address(stream.lowest_iova)}, {"highest", address(stream.highest_iova)}}},
+      {"outside_window", outside_json(stream)},
+      {"transactions", stream.transactions},
+      {"transferred_bytes", stream.transferred_bytes},
+      {"misroutes", misroutes_json(stream.misroutes)},
+      {"collateral_aborts", stream.collateral_aborts},
+      {"allocation_failures", stream.allocation_failures},
+      {"space",
+       {{"reserved_bytes", stream.reserved_bytes},
+        {"wasted_bytes", stream.wasted_bytes},
+        {"free_bytes", stream.free_bytes},
+        {"largest_free_block_bytes", stream.largest_free_block_bytes}}},
+  };
+}
+
+Json silent_hit_json(const SilentHit& hit) {
+  return {
+      {"stream", hit.stream},
+      {"buffer", hit.buffer},
+      {"victim",
+       {{"stream", hit.victim_stream}, {"buffer", hit.victim_buffer}, {"session", hit.victim_session}}},
+      {"reads", hit.reads},
+      {"writes", hit.writes},
+  };
+}
+
+Json faults_json(const FaultReport& faults) {
+  Json banks = Json::array();
+  for (const ContextBankFaults& bank : faults.context_banks) {
+    banks.push_back({{"bank", bank.bank},
+                     {"owner", bank.owner},
+                     {"recorded", bank.recorded},
+                     {"terminated_while_pending", bank.terminated_while_pending},
+                     {"multi", bank.multi}});
+  }
+  return {
+      {"raised", faults.raised},        {"logged", faults.logged}, {"suppressed", faults.suppressed},
+      {"global", faults.global_faults}, {"context_banks", banks},
+  };
+}
+
+Json session_json(const SessionReport& session) {
+  Json failure = nullptr;
+  if (session.allocation_failure) {
+    failure = {{"error", session.allocation_failure->error},
+               {"buffer", session.allocation_failure->buffer},
+               {"bytes", session.allocation_failure->bytes},
+               {"stream", session.allocation_failure->stream}};
+  }
+  Json response = nullptr;
+  if (session.bad_response) {
+    response = {{"iova", hex(session.bad_response->iova)}, {"block", session.bad_response->block}};
+  }
+  return {
+      {"id", session.id},
+      {"device", session.device},
+      {"codec", session.codec},
+      {"width", session.width},
+      {"height", session.height},
+      {"outcome", to_string(session.outcome)},
+      {"allocation_failure", failure},
+      {"bad_response", response},
+      {"frames", session.frames},
+      {"allocated_bytes", session.allocated_bytes},
+  };
+}
+
+}  // namespace
+
+std::string to_json(const Report& report) {
+  Json streams = Json::array();
+  for (const StreamReport& stream : report.streams) streams.push_back(stream_json(stream));
+  Json hits = Json::array();
+  for (const SilentHit& hit : report.silent_hits) hits.push_back(silent_hit_json(hit));
+  Json sessions = Json::array();
+  for (const SessionReport& session : report.sessions) sessions.push_back(session_json(session));
+
+  const Json summary = {
+      {"schema", summary_schema},
+      {"scenario",
+       {{"description", report.scenario},
+        {"platform", report.platform},
+        {"profile", report.profile},
+        {"seed", report.seed},
+        {"domain_layout", report.domain_layout},
+        {"reservation_policy", report.reservation_policy}}},
+      {"simulated_ns", report.simulated_ns},
+      {"smmu", smmu_json(report.smmu)},
+      {"streams", streams},
+      {"silent_hits", hits},
+      {"faults", faults_json(report.faults)},
+      {"sessions", sessions},
+      {"kernel_log_lines", report.kernel_log.size()},
+  };
+  return summary.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace sidewinder::sim

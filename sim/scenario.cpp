@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/scenario.h"
+
+#include <array>
+#include <system_error>
+
+#include "vpu/layout/buffers.h"
+
+namespace sidewinder::sim {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::array layouts{"per-stream"sv, "shared"sv};
+constexpr std::array policies{"none"sv, "per-stream"sv, "uniform"sv};
+// In the order of vpu::Codec.
+constexpr std::array codecs{"h264"sv, "hevc"sv, "vp9"sv};
+
+constexpr std::array root_keys{"platform"sv,    "profile"sv, "description"sv, "seed"sv,
+                               "duration_ms"sv, "domains"sv, "reservation"sv, "memory"sv,
+                               "host"sv,        "traffic"sv, "session"sv};
+constexpr std::array domains_keys{"layout"sv};
+constexpr std::array reservation_keys{"policy"sv, "uniform_size"sv};
+constexpr std::array memory_keys{"fragmentation"sv};
+constexpr std::array host_keys{"interrupt_latency_us"sv};
+constexpr std::array traffic_keys{"stride"sv, "burst"sv};
+constexpr std::array session_keys{"device"sv,        "codec"sv,          "width"sv,       "height"sv,
+                                  "count"sv,         "start_ms"sv,       "interval_ms"sv, "frames"sv,
+                                  "input_buffers"sv, "output_buffers"sv, "dpb_buffers"sv};
+
+constexpr std::uint64_t most_seed = (std::uint64_t{1} << 63) - 1;  // TOML's largest integer
+constexpr std::uint64_t ten_minutes_ms = 600'000;
+constexpr Bounds dimensions{vpu::min_dimension, vpu::max_dimension};
+
+bool is_power_of_two(std::uint64_t value) {
+  return value != 0 && (value & (value - 1)) == 0;
+}
+
+/// The file that `key` names, relative to the scenario's folder.
+std::filesystem::path named_file(const TableReader& root, std::string_view key,
+                                 const std::filesystem::path& scenario) {
+  const std::string name = root.text(key);
+  std::filesystem::path path = (scenario.parent_path() / name).lexically_normal();
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) {
+    throw root.error(
+        key, "names " + path.string() + ", which is not a file: write a path relative to the scenario");
+  }
+  return path;
+}
+
+void read_reservation(const TableReader& root, Scenario& scenario) {
+  const TomlNode table = root.table("reservation");
+  const TableReader reader(table, "reservation", reservation_keys);
+  scenario.policy = static_cast<ReservationPolicy>(reader.choice("policy", policies, 0));
+  if (scenario.policy == ReservationPolicy::Uniform) {
+    if (!reader.has("uniform_size")) {
+      throw reader.error("policy",
+                         "is uniform, but uniform_size is missing: write how much, such as \"600MiB\"");
+    }
+    scenario.uniform_size = reader.size("uniform_size", {4096, std::uint64_t{1} << 48});
+    if (scenario.uniform_size % 4096 != 0) {
+      throw reader.error("uniform_size", "is not whole pages: it must be a multiple of 4KiB");
+    }
+    return;
+  }
+  // A policy set on the command line silences the size that belonged to the file's policy.
+  const bool left_over = reader.overridden("policy") && !reader.overridden("uniform_size");
+  if (reader.has("uniform_size") && !left_over) {
+    throw reader.error("uniform_size", "is set, but the policy is " +
+                                           std::string(to_string(scenario.policy)) +
+                                           ": remove it, or set policy = \"uniform\"");
+  }
+}
+
+Traffic read_traffic(const TableReader& root) {
+  const TomlNode table = root.table("traffic");
+  const TableReader reader(table, "traffic", traffic_keys);
+  Traffic traffic;
+  traffic.burst = static_cast<std::uint32_t>(reader.integer("burst", {8, 4096}, 64));
+  if (!is_power_of_two(traffic.burst)) {
+    throw reader.error("burst", "is " + std::to_string(traffic.burst) + ": it must be a power of two");
+  }
+  traffic.stride = reader.size("stride", {8, 1 << 20}, 16 << 10);
+  if (!is_power_of_two(traffic.stride)) {
+    throw reader.error("stride", "is " + std::to_string(traffic.stride) + ": it must be a power of two");
+  }
+  if (traffic.stride < traffic.burst) {
+    throw reader.error(reader.has("stride") ? "stride" : "burst",
+                       "makes a stride of " + std::to_string(traffic.stride) + " for bursts of " +
+                           std::to_string(traffic.burst) + ": the stride must be at least the burst");
+  }
+  return traffic;
+}
+
+SessionGroup read_session(const TomlNode& table, const std::string& name, const SocProfile& profile) {
+  const TableReader reader(table, name, session_keys);
+  std::vector<std::string_view> nodes;
+  nodes.reserve(profile.devices.size());
+  for (const DeviceProfile& device : profile.devices) nodes.emplace_back(device.node);
+  const auto count = [&reader](std::string_view key, Bounds bounds, std::optional<std::uint64_t> fallback) {
+    return static_cast<std::uint32_t>(reader.integer(key, bounds, fallback));
+  };
+
+  SessionGroup session;
+  session.where = reader.where();
+  session.device = reader.choice("device", nodes, 0);
+  session.codec = static_cast<vpu::Codec>(reader.choice("codec", codecs));
+  session.width = count("width", dimensions, std::nullopt);
+  session.height = count("height", dimensions, std::nullopt);
+  const std::uint32_t macroblocks = vpu::macroblocks({session.codec, session.width, session.height});
+  if (macroblocks > vpu::max_macroblocks) {
+    throw reader.error("height", "makes " + std::to_string(macroblocks) +
+                                     " macroblocks a frame: it must be at most " +
+                                     std::to_string(vpu::max_macroblocks) + ", as in 8192 x 4352");
+  }
+  session.count = count("count", {1, 1000}, 1);
+  session.start_ms = count("start_ms", {0, ten_minutes_ms}, 0);
+  session.interval_ms = count("interval_ms", {0, ten_minutes_ms}, 0);
+  session.frames = count("frames", {0, 1'000'000}, 0);
+  session.input_buffers = count("input_buffers", {1, vpu::max_buffers_of_a_type}, 4);
+  session.output_buffers = count("output_buffers", {1, vpu::max_buffers_of_a_type}, 9);
+  session.dpb_buffers = count("dpb_buffers", {0, vpu::max_buffers_of_a_type}, 9);
+  return session;
+}
+
+}  // namespace
+
+std::string_view to_string(DomainLayout layout) {
+  return layouts[static_cast<std::size_t>(layout)];
+}
+std::string_view to_string(ReservationPolicy policy) {
+  return policies[static_cast<std::size_t>(policy)];
+}
+
+Scenario load_scenario(const std::filesystem::path& file, std::span<const std::string> overrides) {
+  TomlNode document = load_toml(file);
+  for (const std::string& setting : overrides) apply_override(document, setting);
+  const TableReader root(document, "", root_keys);
+
+  Scenario scenario;
+  scenario.file = file;
+  scenario.description = root.text("description", "");
+  if (scenario.description.find('\n') != std::string::npos) {
+    throw root.error("description", "has several lines: it must be one");
+  }
+  scenario.seed = root.integer("seed", {0, most_seed}, 1);
+  scenario.duration_ms = root.integer("duration_ms", {1, ten_minutes_ms}, 400);
+
+  const TomlNode domains = root.table("domains");
+  scenario.layout =
+      static_cast<DomainLayout>(TableReader(domains, "domains", domains_keys).choice("layout", layouts, 0));
+  read_reservation(root, scenario);
+  const TomlNode memory = root.table("memory");
+  scenario.fragmentation = TableReader(memory, "memory", memory_keys).number("fragmentation", 0, 1, 0);
+  const TomlNode host = root.table("host");
+  scenario.interrupt_latency_us = static_cast<std::uint32_t>(
+      TableReader(host, "host", host_keys).integer("interrupt_latency_us", {0, 1'000'000}, 5));
+  scenario.traffic = read_traffic(root);
+
+  scenario.platform = named_file(root, "platform", file);
+  scenario.profile = load_profile(named_file(root, "profile", file));
+  const std::vector<TomlNode> sessions = root.tables("session");
+  if (sessions.empty()) throw root.error("session", "is missing: write at least one [[session]]");
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    scenario.sessions.push_back(
+        read_session(sessions[i], "session[" + std::to_string(i) + "]", scenario.profile));
+  }
+  return scenario;
+}
+
+}  // namespace sidewinder::sim

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A scenario: one run, from its platform to its sessions. docs/scenario.md describes the file.
+
+#ifndef SIDEWINDER_SIM_SCENARIO_H
+#define SIDEWINDER_SIM_SCENARIO_H
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/profile.h"
+#include "vpu/layout/sizes.h"
+
+namespace sidewinder::sim {
+
+enum class DomainLayout : std::uint8_t { PerStream, Shared };
+enum class ReservationPolicy : std::uint8_t { None, PerStream, Uniform };
+
+[[nodiscard]] std::string_view to_string(DomainLayout layout);       ///< "per-stream", "shared"
+[[nodiscard]] std::string_view to_string(ReservationPolicy policy);  ///< "none", "per-stream", "uniform"
+
+struct Traffic {
+  std::uint64_t stride = 0;  ///< bytes from one access to the next; a power of two, at least `burst`
+  std::uint32_t burst = 0;   ///< bytes an access transfers; a power of two
+};
+
+/// `count` decoding sessions that differ only in when they start.
+struct SessionGroup {
+  std::size_t device = 0;  ///< index into the profile's devices
+  vpu::Codec codec = vpu::Codec::H264;
+  std::uint32_t width = 0;   ///< pixels
+  std::uint32_t height = 0;  ///< pixels
+  std::uint32_t count = 0;
+  std::uint32_t start_ms = 0;
+  std::uint32_t interval_ms = 0;
+  std::uint32_t frames =
+      0;  ///< to decode before going idle with the buffers held; 0: as many as the run has time for
+  std::uint32_t input_buffers = 0;
+  std::uint32_t output_buffers = 0;
+  std::uint32_t dpb_buffers = 0;
+  SourceLine where;
+};
+
+struct Scenario {
+  std::filesystem::path file;
+  std::filesystem::path platform;  ///< the device tree, .dts or .dtb
+  SocProfile profile;
+  std::string description;  ///< one line, perhaps empty
+  std::uint64_t seed = 0;
+  std::uint64_t duration_ms = 0;  ///< simulated
+  DomainLayout layout = DomainLayout::PerStream;
+  ReservationPolicy policy = ReservationPolicy::None;
+  std::uint64_t uniform_size = 0;  ///< bytes from IOVA 0 reserved for every block; 0 unless policy is Uniform
+  double fragmentation = 0;        ///< 0 to 1: share of 2 MiB blocks of memory broken up at the start
+  std::uint32_t interrupt_latency_us = 0;
+  Traffic traffic;
+  std::vector<SessionGroup> sessions;  ///< at least one, in the file's order
+};
+
+/// Reads the scenario, with each `KEY=VALUE` of `overrides` applied in turn, and its profile. Throws
+/// InputError.
+[[nodiscard]] Scenario load_scenario(const std::filesystem::path& file,
+                                     std::span<const std::string> overrides = {});
+
+}  // namespace sidewinder::sim
+
+#endif

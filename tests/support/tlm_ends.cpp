@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/support/tlm_ends.h"
+
+#include "models/attributes.h"
+
+namespace sidewinder::test {
+
+void Target::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  const std::uint64_t address = payload.get_address();
+  seen.push_back({address, payload.get_data_length(), payload.is_write()});
+  last_streaming_width = payload.get_streaming_width();
+  last_had_extension = payload.get_extension<models::AttributesExtension>() != nullptr;
+  delay += latency;
+  payload.set_dmi_allowed(true);
+  if (failing.count(address) != 0) {
+    payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
+    return;
+  }
+  for (unsigned i = 0; i < payload.get_data_length(); ++i) {
+    if (payload.is_write()) bytes[address + i] = payload.get_data_ptr()[i];
+    if (payload.is_read()) payload.get_data_ptr()[i] = bytes[address + i];
+  }
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+}
+
+}  // namespace sidewinder::test

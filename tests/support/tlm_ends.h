@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The two ends of a TLM connection under test.
+
+#ifndef SIDEWINDER_TESTS_SUPPORT_TLM_ENDS_H
+#define SIDEWINDER_TESTS_SUPPORT_TLM_ENDS_H
+
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <systemc>
+#include <tlm>
+#include <vector>
+
+namespace sidewinder::test {
+
+struct Initiator : sc_core::sc_module {
+  tlm_utils::simple_initiator_socket<Initiator> socket{"socket"};
+
+  explicit Initiator(const sc_core::sc_module_name& name) : sc_module(name) {}
+
+  /// Its delay, for a payload the caller made.
+  sc_core::sc_time send(tlm::tlm_generic_payload& payload) {
+    sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+    payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+    socket->b_transport(payload, delay);
+    return delay;
+  }
+};
+
+/// A payload over `data`, which it does not own.
+inline void prepare(tlm::tlm_generic_payload& payload, tlm::tlm_command command, std::uint64_t address,
+                    std::vector<unsigned char>& data) {
+  payload.set_command(command);
+  payload.set_address(address);
+  payload.set_data_ptr(data.data());
+  payload.set_data_length(static_cast<unsigned>(data.size()));
+  payload.set_streaming_width(static_cast<unsigned>(data.size()));
+  payload.set_byte_enable_ptr(nullptr);
+}
+
+/// Memory that remembers who asked.
+struct Target : sc_core::sc_module {
+  struct Seen {
+    std::uint64_t address = 0;
+    unsigned length = 0;
+    bool write = false;
+
+    friend bool operator==(const Seen&, const Seen&) = default;
+  };
+
+  tlm_utils::simple_target_socket<Target> socket{"socket"};
+  std::map<std::uint64_t, unsigned char> bytes;
+  std::vector<Seen> seen;
+  std::set<std::uint64_t> failing;  ///< addresses whose accesses answer COMMAND_ERROR
+  sc_core::sc_time latency = sc_core::SC_ZERO_TIME;
+  unsigned last_streaming_width = 0;
+  bool last_had_extension = false;
+
+  explicit Target(const sc_core::sc_module_name& name) : sc_module(name) {
+    socket.register_b_transport(this, &Target::transport);
+    socket.register_transport_dbg(this, &Target::debug);
+  }
+
+  void put64(std::uint64_t address, std::uint64_t word) {
+    for (unsigned i = 0; i < 8; ++i) bytes[address + i] = static_cast<unsigned char>(word >> (8 * i));
+  }
+
+ private:
+  void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  unsigned debug(tlm::tlm_generic_payload& payload) { return payload.get_data_length(); }
+};
+
+}  // namespace sidewinder::test
+
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One set of tables in a PlainMachine's memory. Its pages are handed out from `root` upwards, so that a test
+// knows where each table will be.
+
+#ifndef SIDEWINDER_TESTS_UNIT_LINUX_IO_PGTABLE_FIXTURE_H
+#define SIDEWINDER_TESTS_UNIT_LINUX_IO_PGTABLE_FIXTURE_H
+
+#include <string>
+#include <vector>
+
+#include "iommu/arch/stage1.h"
+#include "iommu/linux/io_pgtable.h"
+#include "tests/support/plain_machine.h"
+
+namespace sidewinder::test {
+
+struct FlushCall {
+  enum class Kind : std::uint8_t { Walk, Page };
+
+  Kind kind = Kind::Page;
+  std::uint64_t iova = 0;
+  std::uint64_t size = 0;  ///< Walk: bytes of the table's range. Page: the entry's.
+  std::uint64_t granule = 0;
+
+  friend bool operator==(const FlushCall&, const FlushCall&) = default;
+};
+
+inline FlushCall flushed_page(std::uint64_t iova, std::uint64_t size) {
+  return {FlushCall::Kind::Page, iova, size, size};
+}
+
+inline FlushCall flushed_walk(std::uint64_t iova, std::uint64_t size) {
+  return {FlushCall::Kind::Walk, iova, size, 0x1000};
+}
+
+inline std::ostream& operator<<(std::ostream& out, const FlushCall& call) {
+  return out << (call.kind == FlushCall::Kind::Walk ? "walk " : "page ") << std::hex << call.iova << " + "
+             << call.size << " by " << call.granule;
+}
+
+class FlushRecorder : public kernel::TlbFlush {
+ public:
+  void flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t granule) override {
+    calls.push_back({FlushCall::Kind::Walk, iova, size, granule});
+  }
+  void add_page(std::uint64_t iova, std::uint64_t granule) override {
+    calls.push_back({FlushCall::Kind::Page, iova, granule, granule});
+  }
+
+  std::vector<FlushCall> calls;
+};
+
+struct Tables {
+  static constexpr kernel::PhysAddr root = 0x8000'0000;
+  static constexpr std::uint64_t page = 0x1000;
+  static constexpr std::uint64_t MiB2 = 0x20'0000;
+  static constexpr std::uint64_t GiB1 = 0x4000'0000;
+
+  explicit Tables(kernel::IoPgtableConfig config = {.ias = 36, .oas = 36, .coherent_walk = true},
+                  std::uint64_t pages_of_memory = 4096)
+      : machine(machine_with(pages_of_memory)),
+        memory{root, pages_of_memory * page},
+        pages(machine, std::span(&memory, 1), 0.0, 1),
+        tables(kernel::IoPgtable::create(machine, pages, flush, config)) {}
+
+  /// What map_pages returned, and the bytes it mapped.
+  struct Mapped {
+    kernel::Status status;
+    std::uint64_t bytes = 0;
+  };
+  Mapped map(std::uint64_t iova, kernel::PhysAddr base, std::uint64_t size, std::uint64_t count = 1,
+             kernel::IommuProt prot = {.read = true, .write = true}) {
+    Mapped result;
+    result.status = tables->map_pages(iova, base, size, count, prot, result.bytes);
+    return result;
+  }
+
+  /// An independent reader: the SMMU's walker over the same memory.
+  [[nodiscard]] arch::Walk walk(std::uint64_t iova) {
+    const kernel::IoPgtable::Registers registers = tables->registers();
+    arch::Stage1 regime;
+    regime.ttb[0] = {.base = registers.ttbr, .tsz = static_cast<std::uint8_t>(registers.tsz)};
+    regime.ttb[1] = {.walk_disabled = true};
+    regime.mair = registers.mair;
+    return arch::walk_stage1(regime, iova, machine);
+  }
+
+  /// Words that are not zero among the first `count` pages of the memory.
+  [[nodiscard]] unsigned words_set(unsigned count) const {
+    unsigned set = 0;
+    for (std::uint64_t word = 0; word < count * page / 8; ++word)
+      set += machine.word(root + word * 8) != 0 ? 1 : 0;
+    return set;
+  }
+
+  static PlainMachineConfig machine_with(std::uint64_t pages) {
+    PlainMachineConfig config;
+    config.memory = {root, pages * page};
+    return config;
+  }
+
+  PlainMachine machine;
+  kernel::PhysRange memory;
+  kernel::PageAllocator pages;
+  FlushRecorder flush;
+  std::optional<kernel::IoPgtable> tables;
+};
+
+}  // namespace sidewinder::test
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "iommu/linux/iova_tree.h"
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <random>
+#include <vector>
+
+using namespace sidewinder::kernel;
+
+namespace {
+
+IovaNode node_at(Pfn pfn_lo, Pfn pfn_hi) {
+  IovaNode node;
+  node.range = {pfn_lo, pfn_hi, IovaKind::Allocated};
+  return node;
+}
+
+/// The number of black nodes on every way down; -1: the ways differ, a red node has a red child, or a link is
+/// torn.
+int black_height(const IovaNode* node) {
+  if (node == nullptr) return 1;
+  for (const IovaNode* child : node->child) {
+    if (child != nullptr && (child->parent != node || (node->red && child->red))) return -1;
+  }
+  const int left = black_height(node->on(IovaSide::Left));
+  const int right = black_height(node->on(IovaSide::Right));
+  if (left < 0 || left != right) return -1;
+  return left + (node->red ? 0 : 1);
+}
+
+std::vector<Pfn> forwards(const IovaTree& tree) {
+  std::vector<Pfn> keys;
+  for (const IovaNode* node = tree.first(); node != nullptr; node = IovaTree::next(*node)) {
+    keys.push_back(node->range.pfn_lo);
+  }
+  return keys;
+}
+
+std::vector<Pfn> backwards(const IovaTree& tree) {
+  std::vector<Pfn> keys;
+  const IovaNode* node = tree.root();
+  while (node != nullptr && node->on(IovaSide::Right) != nullptr) node = node->on(IovaSide::Right);
+  for (; node != nullptr; node = IovaTree::prev(*node)) keys.push_back(node->range.pfn_lo);
+  return keys;
+}
+
+}  // namespace
+
+TEST_CASE("an empty tree has nothing to find") {
+  const IovaTree tree;
+  CHECK(tree.root() == nullptr);
+  CHECK(tree.first() == nullptr);
+  CHECK(tree.find(0) == nullptr);
+  CHECK(tree.find_limit(0) == nullptr);
+}
+
+TEST_CASE("a range is found by its ends and its middle, not by its neighbours") {
+  IovaTree tree;
+  IovaNode low = node_at(10, 19);
+  IovaNode high = node_at(40, 40);
+  REQUIRE(tree.insert(low, nullptr) == IovaTree::Inserted::Linked);
+  REQUIRE(tree.insert(high, nullptr) == IovaTree::Inserted::Linked);
+  for (const Pfn pfn : {10u, 15u, 19u}) CHECK(tree.find(pfn) == &low);
+  CHECK(tree.find(40) == &high);
+  for (const Pfn pfn : {9u, 20u, 39u, 41u}) CHECK(tree.find(pfn) == nullptr);
+}
+
+TEST_CASE("a second node with the same pfn_lo stays outside") {
+  IovaTree tree;
+  IovaNode first = node_at(10, 19);
+  IovaNode second = node_at(10, 30);
+  REQUIRE(tree.insert(first, nullptr) == IovaTree::Inserted::Linked);
+  CHECK(tree.insert(second, nullptr) == IovaTree::Inserted::Duplicate);
+  CHECK(tree.find(30) == nullptr);
+  CHECK(IovaTree::next(second) == nullptr);
+  CHECK(IovaTree::prev(second) == nullptr);
+
+  IovaNode third = node_at(5, 6);
+  CHECK(tree.insert(third, &second) == IovaTree::Inserted::Detached);
+  CHECK(tree.insert(third, &first) == IovaTree::Inserted::Linked);
+}
+
+TEST_CASE("the limit search stops at the first range above the limit, or the one that reaches it") {
+  IovaTree tree;
+  std::vector<IovaNode> nodes;
+  for (Pfn lo = 10; lo <= 100; lo += 10) nodes.push_back(node_at(lo, lo + 4));
+  for (IovaNode& node : nodes) REQUIRE(tree.insert(node, nullptr) == IovaTree::Inserted::Linked);
+
+  CHECK(tree.find_limit(1)->range.pfn_lo == 10);
+  CHECK(tree.find_limit(10)->range.pfn_lo == 10);
+  CHECK(tree.find_limit(15)->range.pfn_lo == 20);
+  CHECK(tree.find_limit(76)->range.pfn_lo == 80);
+  CHECK(tree.find_limit(100)->range.pfn_lo == 100);
+  CHECK(tree.find_limit(104)->range.pfn_lo == 100);
+  CHECK(tree.find_limit(105) == nullptr);
+}
+
+TEST_CASE("random insertions and removals keep order and balance") {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 50; ++round) {
+    IovaTree tree;
+    std::map<Pfn, IovaNode> nodes;
+    const Pfn keys = 4 + random() % 60;
+    for (int i = 0; i < 300; ++i) {
+      const Pfn key = random() % keys;
+      if (const auto found = nodes.find(key); found != nodes.end()) {
+        tree.erase(found->second);
+        nodes.erase(found);
+      } else {
+        IovaNode& node = nodes[key];
+        node.range = {key, key, IovaKind::Allocated};
+        REQUIRE(tree.insert(node, nullptr) == IovaTree::Inserted::Linked);
+      }
+      REQUIRE(black_height(tree.root()) > 0);
+      REQUIRE((tree.root() == nullptr || !tree.root()->red));
+      std::vector<Pfn> expected;
+      for (const auto& entry : nodes) expected.push_back(entry.first);
+      REQUIRE(forwards(tree) == expected);
+      REQUIRE(backwards(tree) == std::vector<Pfn>(expected.rbegin(), expected.rend()));
+    }
+  }
+}
