@@ -120,7 +120,7 @@ SessionGroup read_session(const TomlNode& table, const std::string& name, const 
   session.frames = count("frames", {0, 1'000'000}, 0);
   session.input_buffers = count("input_buffers", {1, vpu::max_buffers_of_a_type}, 4);
   session.output_buffers = count("output_buffers", {1, vpu::max_buffers_of_a_type}, 9);
-  session.dpb_buffers = count("dpb_buffers", {0, vpu::max_buffers_of_a_type}, 9);
+  session.dpb_buffers = count("dpb_buffers", {1, vpu::max_buffers_of_a_type}, 9);
   return session;
 }
 

@@ -33,10 +33,6 @@ bool in_table(std::uint32_t offset, std::uint32_t base) {
   return offset >= base && offset < base + table_bytes;
 }
 
-bool is_64_bit_operation(std::uint32_t offset) {
-  return offset == cb::TLBIVA || offset == cb::TLBIVAA || offset == cb::TLBIVAL || offset == cb::TLBIVAAL;
-}
-
 /// VA[55:12], sign-extended from bit 55 (§16.5.32).
 std::uint64_t invalidated_address(std::uint64_t value) {
   const std::uint64_t address = TLBIVA::of(value).get<TLBIVA::Address>() << 12;
@@ -268,7 +264,7 @@ bool Smmu::invalidate(const Frame& frame, std::uint64_t value) {
       ++statistics_.synchronisations;
       return true;
     default:
-      return is_64_bit_operation(frame.offset - 4);  // a write to the upper word is ignored
+      return false;  // an operation's upper word alone among them: no register is there
   }
   ++statistics_.invalidations;
   return true;

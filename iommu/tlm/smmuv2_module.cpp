@@ -17,6 +17,17 @@ bool crosses_page(std::uint64_t address, unsigned length) {
   return length != 0 && address / page_bytes != (address + length - 1) / page_bytes;
 }
 
+/// What a read is given as zeros: its enabled bytes, the others stay as they are (IEEE 1666 §14.13).
+void clear_data(tlm::tlm_generic_payload& payload) {
+  const unsigned char* enables = payload.get_byte_enable_ptr();
+  const unsigned enables_length = payload.get_byte_enable_length();
+  for (unsigned byte = 0; byte < payload.get_data_length(); ++byte) {
+    if (enables != nullptr && enables_length != 0 && enables[byte % enables_length] != TLM_BYTE_ENABLED)
+      continue;
+    payload.get_data_ptr()[byte] = 0;
+  }
+}
+
 /// Answers for a transaction that does not go on.
 void terminate(tlm::tlm_generic_payload& payload, const smmuv2::Translation& translation) {
   if (translation.action == smmuv2::Translation::Action::Abort) {
@@ -24,7 +35,7 @@ void terminate(tlm::tlm_generic_payload& payload, const smmuv2::Translation& tra
     payload.set_response_status(external ? tlm::TLM_GENERIC_ERROR_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
     return;
   }
-  if (payload.is_read()) std::memset(payload.get_data_ptr(), 0, payload.get_data_length());
+  if (payload.is_read()) clear_data(payload);
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
 }
 
@@ -110,6 +121,7 @@ void Smmuv2Module::client_transport(int tbu, tlm::tlm_generic_payload& payload, 
   payload.set_address(translation.output);
   out[static_cast<std::size_t>(tbu)]->b_transport(payload, delay);
   payload.set_address(address);
+  payload.set_dmi_allowed(false);
 }
 
 void Smmuv2Module::split_transport(int tbu, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay,
@@ -152,6 +164,7 @@ void Smmuv2Module::split_transport(int tbu, tlm::tlm_generic_payload& payload, s
     out[static_cast<std::size_t>(tbu)]->b_transport(payload, delay);
     if (payload.is_response_error()) break;
   }
+  payload.set_dmi_allowed(false);
   payload.set_address(address);
   payload.set_data_ptr(data);
   payload.set_data_length(length);

@@ -109,10 +109,11 @@ TEST_CASE("IHI 0062 §16.5: fields of a context bank that are not implemented ar
     // M, TRE, AFE, AFFD, E, CFRE, CFIE, HUPCF, WXN, ASIDPNE. Not CFCFG, UWXN, TRANSIENTCFG, MemAttr, UCI.
     check_masks(bench, {Bench::cb(bank, 0x00), 0x0000'137f, 0});
     check_masks(bench, {Bench::cb(bank, 0x10), 0x0003'8077, 0});  // TCR2: SEP, TBI1, TBI0, AS, PASize
-    for (std::uint64_t offset : {0x20, 0x24, 0x28, 0x2c, 0x30, 0x34, 0x38, 0x3c, 0x60, 0x64})
+    for (std::uint64_t offset : {0x20U, 0x24U, 0x28U, 0x2cU, 0x30U, 0x34U, 0x38U, 0x3cU, 0x60U, 0x64U})
       check_masks(bench, {Bench::cb(bank, offset), 0xffff'ffff, 0});
-    check_masks(bench, {Bench::cb(bank, 0x68), 0x0000'0c73, 0});    // FSYNR0: AFR, PTWF, IND, PNU, WNR, PLVL
-    for (std::uint64_t offset : {0x08, 0x6c, 0x7f4, 0x800, 0xf00})  // RESUME, FSYNR1, TLBSTATUS, ATS, PMU
+    check_masks(bench, {Bench::cb(bank, 0x68), 0x0000'0c73, 0});  // FSYNR0: AFR, PTWF, IND, PNU, WNR, PLVL
+    for (std::uint64_t offset :
+         {0x08U, 0x6cU, 0x7f4U, 0x800U, 0xf00U})  // RESUME, FSYNR1, TLBSTATUS, ATS, PMU
       check_masks(bench, {Bench::cb(bank, offset), 0, 0});
   }
 }

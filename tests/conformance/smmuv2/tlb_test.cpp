@@ -174,6 +174,8 @@ TEST_CASE("IHI 0062 §16.5.32: 32-bit writes to the operations by VA: zero-exten
     CHECK(bench.missing() == (all_asids ? Names{"0P", "1P"} : Names{}));  // ASID 0
     bench.w32(Bench::cb(0, reg), static_cast<std::uint32_t>(operand(0, page_g)));
     CHECK(bench.missing() == Names{"0G"});
+    bench.smmu.write(Bench::cb(0, reg), operand(0x101, page_q), 4);  // more bits than the access has
+    CHECK(bench.missing() == (all_asids ? Names{"0Q"} : Names{}));
     bench.w32(Bench::cb(0, reg + 4), 0x0101'0000);
     CHECK(bench.missing().empty());
     CHECK(bench.r64(Bench::cb(0, reg)) == 0);  // reads are SBZ

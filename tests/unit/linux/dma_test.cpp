@@ -283,6 +283,19 @@ TEST_CASE("an unmanaged domain's owner says where") {
   CHECK(setup.host.pages.pages_in_use() <= before + 4);  // tables stay until the domain goes
 }
 
+TEST_CASE("when a later piece cannot be mapped, the earlier ones are unmapped") {
+  Setup setup(DomainType::Unmanaged);
+  REQUIRE(setup.dma.map_at(setup.device, 0x6000, page));
+  const PhysAddr alone = setup.host.pages.allocate(0).value();
+  REQUIRE(setup.host.pages.allocate(0));
+  setup.host.pages.free(alone, 1);
+  const Result<DmaBuffer> buffer = setup.dma.map_at(setup.device, 0x5000, 2 * page);
+  REQUIRE_FALSE(buffer);
+  CHECK(buffer.error() == Errno::EEXIST_);
+  CHECK_FALSE(setup.domain->iova_to_phys(0x5000));
+  CHECK(setup.host.pages.allocate(0) == alone);
+}
+
 TEST_CASE("an unmanaged domain's addresses are not the allocator's to take back") {
   Setup setup(DomainType::Unmanaged);
   const Result<DmaBuffer> buffer = setup.dma.map_at(setup.device, 0x5000, page);

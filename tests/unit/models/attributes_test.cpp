@@ -3,7 +3,6 @@
 #include "models/attributes.h"
 
 #include <catch2/catch.hpp>
-#include <memory>
 
 namespace sidewinder::models {
 namespace {
@@ -28,8 +27,9 @@ constexpr AccessAttributes some{.stream_id = 0x1940,
 
 TEST_CASE("attributes go with a copy of the payload") {
   const AttributesExtension original(some);
-  const std::unique_ptr<tlm::tlm_extension_base> clone(original.clone());
+  tlm::tlm_extension_base* const clone = original.clone();
   check_same(static_cast<const AttributesExtension&>(*clone).value, some);
+  clone->free();
   AttributesExtension copy;
   check_same(copy.value, {});
   copy.copy_from(original);

@@ -69,7 +69,7 @@ interval_ms = 20
 frames = 30
 input_buffers = 5
 output_buffers = 6
-dpb_buffers = 0
+dpb_buffers = 1
 )";
 
 class Inputs {
@@ -130,7 +130,7 @@ TEST_CASE("a scenario that says everything") {
   CHECK(s.sessions[0].frames == 30);
   CHECK(s.sessions[0].input_buffers == 5);
   CHECK(s.sessions[0].output_buffers == 6);
-  CHECK(s.sessions[0].dpb_buffers == 0);
+  CHECK(s.sessions[0].dpb_buffers == 1);
   CHECK(s.sessions[0].where.line == 18);
 }
 
@@ -316,8 +316,8 @@ TEST_CASE("a session's fields") {
         "scenarios/s.toml:27: session[0].input_buffers is 0: it must be 1 to 32");
   CHECK(error_with("output_buffers = 6", "output_buffers = 33") ==
         "scenarios/s.toml:28: session[0].output_buffers is 33: it must be 1 to 32");
-  CHECK(error_with("dpb_buffers = 0", "dpb_buffers = 33") ==
-        "scenarios/s.toml:29: session[0].dpb_buffers is 33: it must be 0 to 32");
+  CHECK(error_with("dpb_buffers = 1", "dpb_buffers = 33") ==
+        "scenarios/s.toml:29: session[0].dpb_buffers is 33: it must be 1 to 32");
   CHECK(error_with("codec = \"vp9\"\n", "") ==
         "scenarios/s.toml:18: session[0].codec is missing: session[0] must have it");
   CHECK(Inputs("platform = \"../platforms/p.dts\"\nprofile = \"../profiles/p.toml\"\n").error() ==

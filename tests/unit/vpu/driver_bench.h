@@ -25,7 +25,8 @@ class IdentityAllocator : public BufferAllocator {
     std::uint64_t last = 0;
   };
   std::vector<Arena> arenas;
-  std::uint64_t live = 0;  ///< buffers not freed
+  std::uint64_t claimed = 0;  ///< not 0: the size of every buffer, as it is said to be
+  std::uint64_t live = 0;     ///< buffers not freed
 
   kernel::Result<kernel::DmaBuffer> alloc(kernel::Device& device, std::uint64_t size) override {
     for (Arena& arena : arenas) {
@@ -35,7 +36,7 @@ class IdentityAllocator : public BufferAllocator {
       const std::uint64_t iova = arena.next;
       arena.next += mapped;
       ++live;
-      return kernel::DmaBuffer{iova, mapped, {{iova, mapped}}};
+      return kernel::DmaBuffer{iova, claimed == 0 ? mapped : claimed, {{iova, mapped}}};
     }
     return kernel::fail(kernel::Errno::EINVAL_);
   }

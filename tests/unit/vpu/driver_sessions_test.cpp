@@ -292,7 +292,7 @@ TEST_CASE("No more sessions are open than the hardware has") {
   });
 }
 
-TEST_CASE("A session that the firmware refuses fails to start and is closed in the firmware") {
+TEST_CASE("A session that the firmware refuses fails to start") {
   Board board("board");
   Bench bench(board);
   bench.platform.max_sessions = 17;
@@ -308,6 +308,25 @@ TEST_CASE("A session that the firmware refuses fails to start and is closed in t
     driver.remove();
   });
   CHECK(bench.allocator.live == 0);
+}
+
+TEST_CASE("A buffer that the firmware refuses ends its session, whose place in the firmware is free again") {
+  Board board("board");
+  Bench bench(board);
+  board.run([&] {
+    VpuDriver& driver = bench.make_driver();
+    REQUIRE(driver.probe());
+    for (hfi::SessionId id = 0; id <= hfi::max_sessions; ++id) {
+      bench.allocator.claimed = 4096;
+      REQUIRE(driver.start_session(small_session(1)));
+      CHECK(driver.wait_session(id, second));
+      CHECK(driver.result(id).outcome == SessionOutcome::DecodeError);
+      CHECK(driver.result(id).reason == "bad buffer");
+      CHECK(driver.stop_session(id));
+    }
+    bench.allocator.claimed = 0;
+    CHECK(driver.start_session(small_session(1)));
+  });
 }
 
 TEST_CASE("A core lost while a session starts leaves that session's buffers free") {

@@ -176,6 +176,10 @@ TEMPLATE_TEST_CASE_SIG(
     CHECK(driver.wait_session(*session, 3 * second));
     CHECK(driver.core_lost() == slow);
     CHECK(driver.result(*session).outcome == (slow ? SessionOutcome::CoreLost : SessionOutcome::Completed));
+    board.delay_ns(10'000'000);  // for the accesses under way
+    const std::size_t before = bench.target.seen.size();
+    board.delay_ns(second);
+    CHECK(bench.target.seen.size() == before);
   });
   CHECK(bench.lines_with("core lost: no answer to frame 0 of session 0") == (slow ? 1 : 0));
 }

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "iommu/linux/host_bus.h"
-#include "tests/unit/vpu/guarded_start.h"
+#include "models/run_simulation.h"
 #include "vpu/hw/vpu.h"
 
 namespace sidewinder::vpu::test {
@@ -146,7 +146,7 @@ class Board : public sc_core::sc_module, public kernel::HostBus {
   void run(std::function<void()> main,
            const sc_core::sc_time& limit = sc_core::sc_time(60, sc_core::SC_SEC)) {
     software = std::move(main);
-    guarded_start(limit);
+    models::run_simulation(limit);
     CHECK(finished);
   }
   bool finished = false;
