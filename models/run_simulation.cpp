@@ -10,13 +10,13 @@
 namespace sidewinder::models {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__)
 /// Restores the bounds at the end of its scope, also when an exception leaves sc_start.
 struct StackBounds {
   StackBounds() = default;
   StackBounds(const StackBounds&) = delete;
   StackBounds& operator=(const StackBounds&) = delete;
   ~StackBounds() {
-#if defined(__SANITIZE_ADDRESS__)
     pthread_attr_t attributes;
     if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
     void* lowest = nullptr;
@@ -26,14 +26,16 @@ struct StackBounds {
     void* fake_stack = nullptr;
     __sanitizer_start_switch_fiber(&fake_stack, lowest, size);
     __sanitizer_finish_switch_fiber(fake_stack, nullptr, nullptr);
-#endif
   }
 };
+#else
+struct StackBounds {};
+#endif
 
 }  // namespace
 
 void run_simulation(const sc_core::sc_time& duration) {
-  const StackBounds restored;
+  [[maybe_unused]] const StackBounds restored{};
   sc_core::sc_start(duration);
 }
 

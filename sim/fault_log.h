@@ -45,7 +45,7 @@ struct KernelLine {
 
 /// A line that begins as a fault report and does not go on as one is an error: what is wrong and what would
 /// be right. Any other line is Text.
-[[nodiscard]] tl::expected<KernelLine, std::string> parse_kernel_line(std::string_view line);
+[[nodiscard]] tl::expected<KernelLine, std::string> parse_kernel_line(std::string_view text);
 
 /// Lines for comparison; blank ones and those that begin with '#' are left out but counted.
 /// Throws InputError: the file cannot be read, or a line is in error.

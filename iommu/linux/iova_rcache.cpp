@@ -2,6 +2,7 @@
 
 #include "iommu/linux/iova_rcache.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -87,9 +88,8 @@ void IovaRcache::drain_depot(const Release& release) {
     if (depot_ == IovaDepot::Array) {
       for (auto& magazine : size_class.depot) drain(*magazine, release);
     } else {
-      for (auto magazine = size_class.depot.rbegin(); magazine != size_class.depot.rend(); ++magazine) {
-        drain(**magazine, release);
-      }
+      std::for_each(size_class.depot.rbegin(), size_class.depot.rend(),
+                    [&](auto& magazine) { drain(*magazine, release); });
     }
     size_class.depot.clear();
   }

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 //
 // The kernel's allocator and red-black tree, as the differential test calls them. One domain at a time.
 

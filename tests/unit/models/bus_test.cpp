@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <stdexcept>
 
+#include "models/run_simulation.h"
 #include "tests/support/tlm_ends.h"
 
 namespace sidewinder::models {
@@ -26,7 +27,7 @@ struct Bench {
     second.socket.bind(bus.in);
     bus.map(low.socket, 0x1000, 0x1000);
     bus.map(high.socket, 0xffff'ffff'ffff'f000, 0x1000);  // up to the last address
-    sc_core::sc_start(sc_core::SC_ZERO_TIME);
+    models::run_simulation(sc_core::SC_ZERO_TIME);
   }
 
   tlm::tlm_response_status send(test::Initiator& from, std::uint64_t address, unsigned length) {

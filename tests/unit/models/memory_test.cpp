@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "models/run_simulation.h"
 #include "tests/support/tlm_ends.h"
 
 namespace sidewinder::models {
@@ -18,7 +19,7 @@ struct Bench {
 
   Bench() {
     initiator.socket.bind(memory.in);
-    sc_core::sc_start(sc_core::SC_ZERO_TIME);
+    models::run_simulation(sc_core::SC_ZERO_TIME);
   }
 
   tlm::tlm_response_status send(tlm::tlm_command command, std::uint64_t address, Bytes& data) {

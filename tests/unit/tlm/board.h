@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "iommu/tlm/smmuv2_module.h"
+#include "models/run_simulation.h"
 #include "tests/support/tlm_ends.h"
 
 namespace sidewinder::test {
@@ -48,7 +49,7 @@ struct Board {
       smmu.global_interrupt_line(global_line);
       smmu.context_interrupt_line[3](bank_line);
     }
-    sc_core::sc_start(sc_core::SC_ZERO_TIME);
+    models::run_simulation(sc_core::SC_ZERO_TIME);
     smmu.default_attributes.stream_id = 0x42;
     tables.put64(0x10000, 0x11003);
     tables.put64(0x11000, 0x12003);

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <numeric>
 
+#include "models/run_simulation.h"
 #include "tests/unit/tlm/board.h"
 
 namespace sidewinder::test {
@@ -247,7 +248,7 @@ TEST_CASE("tlm: the delays are parameters") {
 TEST_CASE("tlm: interrupt lines follow the SMMU's levels") {
   Board board;
   const auto lines = [&] {
-    sc_core::sc_start(sc_core::SC_ZERO_TIME);
+    models::run_simulation(sc_core::SC_ZERO_TIME);
     return std::pair(board.global_line.read(), board.bank_line.read());
   };
   CHECK(lines() == std::pair(false, false));
