@@ -5,6 +5,14 @@
 #include <algorithm>
 
 namespace sidewinder::sim {
+namespace {
+
+std::optional<std::uint32_t> session_of(vpu::hfi::SessionId id) {
+  return id == vpu::hfi::no_session ? std::nullopt : std::optional(id);
+}
+
+}  // namespace
+
 class Accounting::DeviceTap : public vpu::VpuObserver, public vpu::DriverObserver {
  public:
   DeviceTap(Accounting& accounting, std::size_t device) : accounting_(&accounting), device_(device) {}
@@ -69,7 +77,7 @@ void Accounting::mapped(std::size_t device, const vpu::BufferUse& use, const ker
   if (window.contains(memory.iova) && window.contains(last)) return;
   ++tally.buffers_outside_window;
   if (!tally.outside_example)
-    tally.outside_example = PlacedBuffer{use.session, to_string(use.type), memory.iova};
+    tally.outside_example = PlacedBuffer{session_of(use.session), to_string(use.type), memory.iova};
 }
 
 void Accounting::unmapped(std::size_t device, const vpu::BufferUse& use, const kernel::DmaBuffer& memory) {
@@ -87,34 +95,43 @@ void Accounting::allocation_failed(std::size_t device, const vpu::FailedAllocati
 
 void Accounting::translated(unsigned /*tbu*/, const arch::Access& /*access*/,
                             const smmuv2::Translation& translation) {
-  last_ = translation;
+  using Action = smmuv2::Translation::Action;
+  if (answer_ && (answer_->action != Action::Forward || translation.action == Action::Forward)) return;
+  answer_ = {translation.action, translation.output, translation.bank.has_value(),
+             translation.fault.has_value()};
 }
 
 void Accounting::accessed(std::size_t device, const vpu::VpuAccess& access) {
   StreamTally& tally = tallies_[device][access.block];
   ++tally.transactions;
   tally.transferred_bytes += access.bytes;
+  const Answer answer = answer_.value_or(Answer{});
+  answer_.reset();
+  const bool terminated = answer.action != smmuv2::Translation::Action::Forward;
   if (!access.stream_id) {
     ++tally.misroutes.unowned;
   } else if (*access.stream_id != access.own_stream_id) {
-    misrouted(device, access, tally);
-  } else if (last_.action != smmuv2::Translation::Action::Forward && last_.bank && !last_.fault) {
+    misrouted(device, access, terminated ? std::nullopt : std::optional(answer.output), tally);
+  } else if (terminated && answer.faulted) {
+    ++tally.own_faults;
+  } else if (terminated && answer.in_bank) {
     ++tally.collateral_aborts;
   }
 }
 
-void Accounting::misrouted(std::size_t device, const vpu::VpuAccess& access, StreamTally& tally) {
-  if (last_.action != smmuv2::Translation::Action::Forward) {
+void Accounting::misrouted(std::size_t device, const vpu::VpuAccess& access,
+                           std::optional<std::uint64_t> output, StreamTally& tally) {
+  if (!output || !access.ok) {
     ++tally.misroutes.caught;
     return;
   }
   const Buffer buffer{device, access.block, access.session, access.type, access.index};
-  if (last_.output == meant(buffer, access.iova)) {
+  if (output == meant(buffer, access.iova)) {
     ++tally.misroutes.silent_same_memory;
     return;
   }
   ++tally.misroutes.silent_foreign;
-  std::optional<Buffer> victim = owner_of(last_.output);
+  std::optional<Buffer> victim = owner_of(*output);
   if (victim) victim->index = 0;  // buffers of one type and session are counted together
   HitCount& count = hits_[{device, access.block, access.type, victim}];
   ++(access.write ? count.writes : count.reads);
@@ -144,7 +161,7 @@ std::vector<SilentHit> Accounting::silent_hits() const {
     if (key.victim) {
       hit.victim_stream = profile_->devices[key.victim->device].streams[key.victim->stream].name;
       hit.victim_buffer = to_string(key.victim->type);
-      hit.victim_session = key.victim->session;
+      hit.victim_session = session_of(key.victim->session);
     }
     hit.reads = count.reads;
     hit.writes = count.writes;

@@ -35,6 +35,7 @@ struct StreamTally {
   std::uint64_t buffers_outside_window = 0;
   std::optional<PlacedBuffer> outside_example;
   MisrouteCounts misroutes;
+  std::uint64_t own_faults = 0;
   std::uint64_t collateral_aborts = 0;
   std::uint64_t allocation_failures = 0;
 };
@@ -91,7 +92,9 @@ class Accounting : public tlm_shell::TranslationObserver {
   void unmapped(std::size_t device, const vpu::BufferUse& use, const kernel::DmaBuffer& memory);
   void allocation_failed(std::size_t device, const vpu::FailedAllocation& failure);
   void accessed(std::size_t device, const vpu::VpuAccess& access);
-  void misrouted(std::size_t device, const vpu::VpuAccess& access, StreamTally& tally);
+  /// `output`: where the SMMU let it through to; none: it did not.
+  void misrouted(std::size_t device, const vpu::VpuAccess& access, std::optional<std::uint64_t> output,
+                 StreamTally& tally);
   [[nodiscard]] std::optional<std::uint64_t> meant(const Buffer& buffer, std::uint64_t iova) const;
   [[nodiscard]] std::optional<Buffer> owner_of(std::uint64_t address) const;
 
@@ -101,7 +104,15 @@ class Accounting : public tlm_shell::TranslationObserver {
   std::map<Buffer, kernel::DmaBuffer> buffers_;    ///< live ones
   std::map<std::uint64_t, Owner> owners_;          ///< live physical ranges by their first address
   std::map<HitKey, HitCount> hits_;
-  smmuv2::Translation last_;  ///< of the access that is being answered
+
+  /// How the SMMU answered the access under way: its first piece, or the first that it did not let through.
+  struct Answer {
+    smmuv2::Translation::Action action = smmuv2::Translation::Action::Forward;
+    std::uint64_t output = 0;
+    bool in_bank = false;
+    bool faulted = false;
+  };
+  std::optional<Answer> answer_;
 };
 
 }  // namespace sidewinder::sim

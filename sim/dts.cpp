@@ -60,6 +60,10 @@ class AnonymousFile {
   int descriptor_;
 };
 
+constexpr int most_seconds = 20;
+constexpr int not_found = 127;  // as timeout(1) and the shell say it
+constexpr int killed = 137;
+
 class SpawnActions {
  public:
   SpawnActions() { posix_spawn_file_actions_init(&actions_); }
@@ -111,12 +115,16 @@ ProgramResult run(const std::filesystem::path& file, Arguments arguments, const 
   actions.redirect(output.descriptor(), STDOUT_FILENO);
   actions.redirect(errors.descriptor(), STDERR_FILENO);
 
+  // Endless input (an #include of a device, a macro that doubles itself) ends with `timeout`, children
+  // included.
+  const std::string program = arguments.front();
+  arguments.insert(arguments.begin(), {"timeout", "--signal=KILL", std::to_string(most_seconds)});
   Arguments environment = english_environment();
   pid_t process = 0;
   const int spawned = posix_spawnp(&process, arguments.front().c_str(), actions.get(), nullptr,
                                    pointers(arguments).data(), pointers(environment).data());
   if (spawned != 0) {
-    throw InputError({file.string()}, "needs the program " + arguments.front() + ", which cannot be run (" +
+    throw InputError({file.string()}, "needs the program " + program + ", which cannot be run (" +
                                           std::generic_category().message(spawned) +
                                           "): install the package " + package + ", or give a .dtb");
   }
@@ -124,7 +132,16 @@ ProgramResult run(const std::filesystem::path& file, Arguments arguments, const 
   while (waitpid(process, &status, 0) < 0) {
     if (errno != EINTR) throw system_failure("waitpid");
   }
-  return {WIFEXITED(status) && WEXITSTATUS(status) == 0, errors.contents()};
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : killed;
+  if (code == killed) {
+    throw InputError({file.string()}, program + " did not end within " + std::to_string(most_seconds) + " s");
+  }
+  if (code == not_found) {
+    throw InputError({file.string()}, "needs the program " + program +
+                                          ", which is not installed: install the package " + package +
+                                          ", or give a .dtb");
+  }
+  return {code == 0, errors.contents()};
 }
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {

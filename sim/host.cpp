@@ -89,7 +89,9 @@ bool Host::request_irq(unsigned irq, Callback handler) {
 
 void Host::free_irq(unsigned irq) {
   const auto found = lines_.find(irq);
-  if (found != lines_.end()) found->second->handler = nullptr;
+  if (found == lines_.end()) return;
+  while (found->second->serving) sc_core::wait(found->second->served);
+  found->second->handler = nullptr;
 }
 
 /// The handler is called again as long as the line is high, after the latency each time: an interrupt that is
@@ -104,8 +106,12 @@ void Host::serve(InterruptLine& line) {
       sc_core::wait(line.signal.value_changed_event() | line.requested);
       continue;
     }
-    sc_core::wait(interrupt_latency_);
-    if (line.signal.read() && line.handler) line.handler();
+    sc_core::wait(interrupt_latency_, line.signal.negedge_event());
+    if (!line.signal.read() || !line.handler) continue;
+    line.serving = true;
+    line.handler();
+    line.serving = false;
+    line.served.notify(sc_core::SC_ZERO_TIME);
     sc_core::wait(sc_core::SC_ZERO_TIME);  // until the line has followed what the handler did
   }
 }

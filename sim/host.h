@@ -50,6 +50,7 @@ class Host : public sc_core::sc_module, public kernel::HostBus {
 
     sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS> signal;
     sc_core::sc_event requested;
+    sc_core::sc_event served;
     Callback handler;  ///< empty: nobody asked for it
     bool serving = false;
   };
@@ -61,7 +62,6 @@ class Host : public sc_core::sc_module, public kernel::HostBus {
 
   sc_core::sc_time interrupt_latency_;
   std::map<unsigned, std::unique_ptr<InterruptLine>> lines_;
-  std::vector<Callback> bodies_;
   std::multimap<sc_core::sc_time, Callback> work_;  ///< by time; equal times in the order they came
   sc_core::sc_event work_changed_;
   sc_core::sc_event completed_;

@@ -4,23 +4,18 @@
 
 #include <algorithm>
 #include <bit>
-#include <sstream>
+#include <map>
 #include <string>
 
 #include "sim/dts.h"
 #include "sim/input_error.h"
+#include "sim/text.h"
 
 namespace sidewinder::sim {
 namespace {
 
 /// What an access to memory takes beyond the SMMU: a round trip to LPDDR5, about 100 ns on a loaded SoC.
 const sc_core::sc_time memory_latency(100, sc_core::SC_NS);
-
-std::string hex(std::uint64_t value) {
-  std::ostringstream text;
-  text << "0x" << std::hex << value;
-  return text.str();
-}
 
 InputError tree_error(const Scenario& scenario, const std::string& path, const std::string& message) {
   return to_input_error(scenario.platform, kernel::DeviceTreeError(path, message));
@@ -43,6 +38,84 @@ void check_streams(const Scenario& scenario, const DeviceProfile& profile, const
       throw tree_error(scenario, node.path,
                        "`iommus` lists StreamID " + hex(specifier.sid) +
                            ", which no stream of this device has in " + scenario.profile.file.string());
+}
+
+/// Streams with a domain each need an entry each: those that one SMR matches are one group to Linux.
+void check_entries(const Scenario& scenario, const DeviceProfile& profile, const kernel::DeviceNode& node) {
+  if (scenario.layout != DomainLayout::PerStream) return;
+  for (const kernel::IommuSpecifier& specifier : node.iommus) {
+    const auto matches = [&](const StreamProfile& stream) { return covers(specifier, stream.sid); };
+    if (std::count_if(profile.streams.begin(), profile.streams.end(), matches) > 1)
+      throw tree_error(scenario, node.path,
+                       "the `iommus` entry " + hex(specifier.sid) + " with mask " + hex(specifier.mask) +
+                           " matches several streams of " + scenario.profile.file.string() +
+                           "; with a domain per stream each needs an entry of its own");
+  }
+}
+
+struct Region {
+  std::string path;
+  kernel::PhysRange range;
+};
+
+/// What lies where, without overlaps and within reach of the SMMU.
+void check_regions(const Scenario& scenario, const PlatformDescription& description) {
+  std::vector<Region> regions;
+  for (const kernel::PhysRange& range : description.memory) regions.push_back({"/memory", range});
+  regions.push_back({description.smmu.path, description.smmu.reg});
+  for (const kernel::DeviceNode& node : description.devices) regions.push_back({node.path, node.reg.front()});
+  std::stable_sort(regions.begin(), regions.end(), [](const Region& left, const Region& right) {
+    return left.range.base < right.range.base;
+  });
+  const std::uint64_t reach = std::uint64_t{1} << description.smmu_config.output_bits;
+  for (std::size_t index = 0; index < regions.size(); ++index) {
+    const Region& region = regions[index];
+    const std::string what = hex(region.range.base) + " + " + hex(region.range.size);
+    if (region.range.base >= reach || region.range.size > reach - region.range.base)
+      throw tree_error(scenario, region.path,
+                       what + " reaches beyond the " + std::to_string(description.smmu_config.output_bits) +
+                           " address bits of this platform's SMMU");
+    if (index != 0 && regions[index - 1].range.base + regions[index - 1].range.size > region.range.base)
+      throw tree_error(scenario, region.path, what + " overlaps " + regions[index - 1].path);
+  }
+}
+
+/// Each domain takes a context bank, and each stream a stream match group.
+void check_resources(const Scenario& scenario) {
+  unsigned domains = 0;
+  unsigned entries = 0;
+  for (const DeviceProfile& device : scenario.profile.devices) {
+    const auto streams = static_cast<unsigned>(device.streams.size());
+    const unsigned firmware = device.stream_for(BufferFunction::Firmware) != nullptr ? 1 : 0;
+    domains += scenario.layout == DomainLayout::Shared ? 1 + firmware : streams;
+    entries += streams;
+  }
+  const auto check = [&](const std::string& key, unsigned present, unsigned needed) {
+    if (present < needed)
+      throw InputError({scenario.profile.file.string(), 0}, "smmu." + key + " is " + std::to_string(present) +
+                                                                ": this scenario's domains need " +
+                                                                std::to_string(needed));
+  };
+  check("context_banks", scenario.profile.smmu.context_banks, domains);
+  check("stream_match_groups", scenario.profile.smmu.stream_match_groups, entries);
+}
+
+/// An interrupt line here has one source and one handler.
+void check_interrupts(const Scenario& scenario, const PlatformDescription& description) {
+  std::map<unsigned, std::string> users;
+  const auto use = [&](const kernel::Interrupt& interrupt, const std::string& path, const std::string& what) {
+    const auto [user, fresh] = users.emplace(interrupt.intid, path + " (" + what + ")");
+    if (!fresh)
+      throw tree_error(scenario, path,
+                       "the interrupt of its " + what + ", INTID " + std::to_string(interrupt.intid) +
+                           ", is also that of " + user->second + "; shared interrupt lines are not modelled");
+  };
+  for (const kernel::Interrupt& interrupt : description.smmu.global_interrupts)
+    use(interrupt, description.smmu.path, "global faults");
+  for (unsigned bank = 0; bank < description.smmu_config.context_banks; ++bank)
+    use(description.smmu.context_interrupts[bank], description.smmu.path,
+        "context bank " + std::to_string(bank));
+  for (const kernel::DeviceNode& node : description.devices) use(node.interrupts.front(), node.path, "VPU");
 }
 
 smmuv2::Config smmu_config(const Scenario& scenario, const kernel::SmmuNode& node) {
@@ -108,14 +181,20 @@ PlatformDescription describe_platform(const Scenario& scenario) {
     for (const DeviceProfile& device : scenario.profile.devices) {
       description.devices.push_back(tree.device(device.node));
       const kernel::DeviceNode& node = description.devices.back();
+      if (!node.available())
+        throw tree_error(scenario, node.path, "has status \"" + node.status + "\": Linux would not probe it");
       if (node.interrupts.empty())
         throw tree_error(scenario, node.path, "has no `interrupts`; a VPU needs one");
       check_streams(scenario, device, node);
+      check_entries(scenario, device, node);
     }
   } catch (const kernel::DeviceTreeError& error) {
     throw to_input_error(scenario.platform, error);
   }
   description.smmu_config = smmu_config(scenario, description.smmu);
+  check_resources(scenario);
+  check_regions(scenario, description);
+  check_interrupts(scenario, description);
   return description;
 }
 
@@ -132,6 +211,10 @@ Platform::Platform(const Scenario& scenario, const PlatformDescription& descript
   smmu_.walk.bind(bus_.in);
   smmu_.observe(&accounting);
   bus_.map(smmu_.regs, description.smmu.reg.base, description.smmu.reg.size);
+  // The first is SMMU_NSgIrpt. Others (the configuration access fault's, the Secure ones) are never raised
+  // here.
+  for (const kernel::Interrupt& interrupt : description.smmu.global_interrupts)
+    static_cast<void>(host_.interrupt_line(interrupt.intid));
   if (!description.smmu.global_interrupts.empty())
     smmu_.global_interrupt_line(host_.interrupt_line(description.smmu.global_interrupts.front().intid));
   for (unsigned bank = 0; bank < description.smmu_config.context_banks; ++bank)

@@ -152,7 +152,7 @@ DeviceProfile read_device(const TomlNode& table, const std::string& name) {
         "node", "is '" + device.node + "': it must be a full path, such as /soc@0/video-codec@aa00000");
   }
   device.clock_hz = static_cast<std::uint64_t>(std::llround(reader.number("clock_mhz", 1, 10'000) * 1e6));
-  device.pipes = static_cast<unsigned>(reader.integer("pipes", {1, 100}));
+  device.pipes = static_cast<unsigned>(reader.integer("pipes", {0, 100}));
   if (!vpu::valid_pipes(device.pipes)) {
     throw reader.error("pipes", "is " + std::to_string(device.pipes) + ": it must be 1, 2 or 4");
   }

@@ -35,8 +35,8 @@ struct MisrouteCounts {
 };
 
 struct PlacedBuffer {
-  std::uint32_t session = 0;
-  std::string buffer;  ///< "COMV", "BIN", ...
+  std::optional<std::uint32_t> session;  ///< none: the driver's own
+  std::string buffer;                    ///< "COMV", "BIN", ...
   std::uint64_t iova = 0;
 };
 
@@ -62,6 +62,7 @@ struct StreamReport {
   std::optional<PlacedBuffer> outside_example;  ///< the first of them
 
   MisrouteCounts misroutes;
+  std::uint64_t own_faults = 0;  ///< its own rightful accesses that faulted
   std::uint64_t collateral_aborts =
       0;  ///< its own rightful accesses, terminated: its bank had a fault pending
 
@@ -79,7 +80,7 @@ struct SilentHit {
   std::string buffer;
   std::string victim_stream;
   std::string victim_buffer;
-  std::uint32_t victim_session = 0;
+  std::optional<std::uint32_t> victim_session;  ///< none: the driver's own
   std::uint64_t reads = 0;
   std::uint64_t writes = 0;
 };
@@ -121,6 +122,7 @@ struct SessionReport {
   std::uint32_t width = 0;
   std::uint32_t height = 0;
   SessionOutcome outcome = SessionOutcome::Completed;
+  std::string reason;  ///< in words, where the outcome is neither Completed nor Running; may be empty
   std::optional<AllocationFailure> allocation_failure;  ///< FailedToStart
   std::optional<BadResponse> bad_response;              ///< Error: the first one
   std::uint64_t frames = 0;

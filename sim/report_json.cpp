@@ -12,6 +12,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json or_null(const std::optional<std::uint32_t>& number) {
+  return number ? Json(*number) : Json();
+}
+
 Json address(const std::optional<std::uint64_t>& iova) {
   return iova ? Json(hex(*iova)) : Json(nullptr);
 }
@@ -55,7 +59,7 @@ Json misroutes_json(const MisrouteCounts& misroutes) {
 Json outside_json(const StreamReport& stream) {
   Json example = nullptr;
   if (stream.outside_example) {
-    example = {{"session", stream.outside_example->session},
+    example = {{"session", or_null(stream.outside_example->session)},
                {"buffer", stream.outside_example->buffer},
                {"iova", hex(stream.outside_example->iova)}};
   }
@@ -80,6 +84,7 @@ Json stream_json(const StreamReport& stream) {
       {"transactions", stream.transactions},
       {"transferred_bytes", stream.transferred_bytes},
       {"misroutes", misroutes_json(stream.misroutes)},
+      {"own_faults", stream.own_faults},
       {"collateral_aborts", stream.collateral_aborts},
       {"allocation_failures", stream.allocation_failures},
       {"space",
@@ -91,13 +96,14 @@ Json stream_json(const StreamReport& stream) {
 }
 
 Json silent_hit_json(const SilentHit& hit) {
+  Json victim;  // null: memory that is in no buffer
+  if (!hit.victim_stream.empty())
+    victim = {{"stream", hit.victim_stream},
+              {"buffer", hit.victim_buffer},
+              {"session", or_null(hit.victim_session)}};
   return {
-      {"stream", hit.stream},
-      {"buffer", hit.buffer},
-      {"victim",
-       {{"stream", hit.victim_stream}, {"buffer", hit.victim_buffer}, {"session", hit.victim_session}}},
-      {"reads", hit.reads},
-      {"writes", hit.writes},
+      {"stream", hit.stream}, {"buffer", hit.buffer}, {"victim", victim},
+      {"reads", hit.reads},   {"writes", hit.writes},
   };
 }
 
@@ -135,6 +141,7 @@ Json session_json(const SessionReport& session) {
       {"width", session.width},
       {"height", session.height},
       {"outcome", to_string(session.outcome)},
+      {"reason", session.reason.empty() ? Json() : Json(session.reason)},
       {"allocation_failure", failure},
       {"bad_response", response},
       {"frames", session.frames},

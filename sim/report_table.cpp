@@ -39,6 +39,11 @@ std::string join(const std::vector<std::string>& parts, const char* between = ",
 }
 
 // What is worth seeing only when it is there.
+// Whose buffer: a session's, or the driver's own (queues, firmware).
+std::string owner_text(const std::optional<std::uint32_t>& session) {
+  return session ? " of session " + std::to_string(*session) : " of the driver";
+}
+
 std::string or_dash(std::uint64_t count) {
   return count == 0 ? "-" : thousands(count);
 }
@@ -97,7 +102,7 @@ std::string misroute_sentence(const Report& report) {
   if (sum.silent_foreign != 0) parts.push_back(thousands(sum.silent_foreign) + " silent");
   if (sum.caught != 0) parts.push_back(thousands(sum.caught) + " caught");
   if (sum.silent_same_memory != 0) {
-    parts.push_back(thousands(sum.silent_same_memory) + " harmless (shared domain)");
+    parts.push_back(thousands(sum.silent_same_memory) + " same memory");
   }
   if (sum.unowned != 0) parts.push_back(thousands(sum.unowned) + " aborted (unowned address)");
   return counted(sum.total(), "misrouted access", "misrouted accesses") + ": " + join(parts) + ".";
@@ -147,8 +152,7 @@ std::string stream_table(const Report& report) {
   for (const StreamReport& stream : report.streams) {
     if (!stream.outside_example) continue;
     text += "  " + stream.name + ": first outside its window: " + stream.outside_example->buffer +
-            " of session " + std::to_string(stream.outside_example->session) + " at " +
-            hex(stream.outside_example->iova) + "\n";
+            owner_text(stream.outside_example->session) + " at " + hex(stream.outside_example->iova) + "\n";
   }
   return text;
 }
@@ -174,10 +178,9 @@ std::string hit_table(const Report& report) {
   const std::size_t listed = std::min(report.silent_hits.size(), most_hits_listed);
   for (std::size_t i = 0; i < listed; ++i) {
     const SilentHit& hit = report.silent_hits[i];
-    table.add_row(
-        {hit.stream + " " + hit.buffer,
-         hit.victim_stream + " " + hit.victim_buffer + " of session " + std::to_string(hit.victim_session),
-         or_dash(hit.reads), or_dash(hit.writes)});
+    table.add_row({hit.stream + " " + hit.buffer,
+                   hit.victim_stream + " " + hit.victim_buffer + owner_text(hit.victim_session),
+                   or_dash(hit.reads), or_dash(hit.writes)});
   }
   std::string text = table.render(indent);
   if (listed < report.silent_hits.size()) {
@@ -231,7 +234,9 @@ std::string outcome_text(const SessionReport& session) {
     case SessionOutcome::Running:
       return "still running";
     case SessionOutcome::FailedToStart: {
-      if (!session.allocation_failure) return "could not start";
+      if (!session.allocation_failure) {
+        return session.reason.empty() ? "could not start" : "could not start: " + session.reason;
+      }
       const AllocationFailure& failure = *session.allocation_failure;
       return "could not start: " + failure.error + " (" + failure.buffer + ", " +
              std::to_string(failure.bytes) + " bytes, " + failure.stream + ")";

@@ -102,6 +102,7 @@ StreamReport report_stream(const Run& run, std::size_t device, std::size_t index
   report.buffers_outside_window = tally.buffers_outside_window;
   report.outside_example = tally.outside_example;
   report.misroutes = tally.misroutes;
+  report.own_faults = tally.own_faults;
   report.collateral_aborts = tally.collateral_aborts;
   report.allocation_failures = tally.allocation_failures;
   report.reserved_bytes = stream.reserved_bytes;
@@ -146,6 +147,7 @@ void report_sessions(const Run& run, std::size_t device, std::vector<SessionRepo
     session.width = result.spec.picture.width;
     session.height = result.spec.picture.height;
     session.outcome = outcome_of(result.outcome);
+    session.reason = result.reason;
     session.frames = result.frames_done;
     session.allocated_bytes = result.bytes;
     if (result.failed_allocation) {

@@ -56,7 +56,8 @@ Software::Software(Host& host, const Scenario& scenario, const PlatformDescripti
       dma_(pages_),
       allocator_(dma_),
       smmu_(std::make_unique<kernel::ArmSmmu>(host, log_, limits_, smmu_platform(description.smmu))),
-      drivers_(description.devices.size()) {
+      drivers_(description.devices.size()),
+      starts_(description.devices.size()) {
   for (const DeviceProfile& device : scenario.profile.devices) streams_.emplace_back(device.streams.size());
 }
 
@@ -126,6 +127,11 @@ std::string Software::set_up_streams(std::size_t index) {
     if (scenario_->policy == ReservationPolicy::Uniform) bytes = scenario_->uniform_size;
     if (std::string problem = reserve(stream, bytes); !problem.empty()) return problem;
   }
+  // What is reserved for one stream of a domain is reserved for all.
+  for (Stream& stream : streams_[index])
+    for (const Stream& other : streams_[index])
+      if (other.device == stream.device)
+        stream.reserved_bytes = std::max(stream.reserved_bytes, other.reserved_bytes);
   return {};
 }
 
@@ -150,11 +156,7 @@ std::string Software::start_driver(std::size_t index) {
 }
 
 void Software::run_sessions(std::size_t device) {
-  struct Start {
-    std::uint64_t at_ns = 0;
-    const SessionGroup* group = nullptr;
-  };
-  std::vector<Start> starts;
+  std::vector<Start>& starts = starts_[device];
   for (const SessionGroup& group : scenario_->sessions)
     for (std::uint64_t number = 0; number < group.count && group.device == device; ++number)
       starts.push_back({(group.start_ms + number * group.interval_ms) * ns_per_ms, &group});

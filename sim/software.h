@@ -51,6 +51,11 @@ class Software {
   [[nodiscard]] const vpu::VpuDriver* driver(std::size_t device) const { return drivers_[device].get(); }
 
  private:
+  struct Start {
+    std::uint64_t at_ns = 0;
+    const SessionGroup* group = nullptr;
+  };
+
   [[nodiscard]] std::string set_up_streams(std::size_t index);
   [[nodiscard]] std::string new_domain(kernel::Device& device, kernel::DomainType type);
   [[nodiscard]] std::string reserve(Stream& stream, std::uint64_t bytes);
@@ -72,6 +77,8 @@ class Software {
   std::vector<std::unique_ptr<kernel::DmaDomain>> domains_;
   std::vector<std::vector<Stream>> streams_;  ///< by device and stream of the profile
   std::vector<std::unique_ptr<vpu::VpuDriver>> drivers_;
+  std::vector<std::vector<Start>>
+      starts_;  ///< by device; here, since a suspended thread's stack is never unwound
 };
 
 }  // namespace sidewinder::sim

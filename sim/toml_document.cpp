@@ -9,8 +9,11 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <string_view>
 #include <system_error>
+
 #include "sim/text.h"
+#include "sim/units.h"
 
 namespace sidewinder::sim {
 namespace {
@@ -146,6 +149,25 @@ const TomlNode* find_member(const TomlNode& table, std::string_view key) {
   return nullptr;
 }
 
+namespace {
+
+constexpr std::size_t most_bytes = std::size_t{1} << 20;
+constexpr std::size_t longest_line = 4096;
+
+/// Keys of very many parts would exhaust the stack, here and in toml++: no line is long enough for one.
+void check_lines(const std::filesystem::path& file, std::string_view text) {
+  for (std::uint32_t line = 1; !text.empty(); ++line) {
+    const std::size_t length = std::min(text.find('\n'), text.size());
+    if (length > longest_line) {
+      throw InputError({file.string(), line},
+                       "is longer than " + std::to_string(longest_line) + " characters: break the line");
+    }
+    text.remove_prefix(std::min(length + 1, text.size()));
+  }
+}
+
+}  // namespace
+
 TomlNode load_toml(const std::filesystem::path& file) {
   std::error_code error;
   if (std::filesystem::is_directory(file, error)) {
@@ -155,7 +177,14 @@ TomlNode load_toml(const std::filesystem::path& file) {
   if (!stream) {
     throw InputError({file.string()}, "cannot be read: " + std::generic_category().message(errno));
   }
-  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  std::string text(most_bytes + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (text.size() > most_bytes) {
+    throw InputError({file.string()},
+                     "is longer than " + size_text(most_bytes) + ": that is no file of ours");
+  }
+  check_lines(file, text);
   try {
     const toml::table document = toml::parse(text, file.string());
     TomlNode root = convert(document, file.string());

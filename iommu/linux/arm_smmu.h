@@ -74,6 +74,8 @@ class ArmSmmu {
   void enable_context_bank(unsigned bank, const ContextBankSetup& setup);
   /// Disables the bank, forgets what the TLB holds under `asid`, and frees it.
   void free_context_bank(unsigned bank, std::uint16_t asid);
+  /// Gives back a bank that was never enabled.
+  void release_context_bank(unsigned bank) { context_map_.reset(bank); }
 
   void tlb_invalidate_asid(unsigned bank, std::uint16_t asid);  ///< and waits
   /// By address, `granule` apart, in [iova, iova + size): leaf entries only, or all. Does not wait.

@@ -102,7 +102,10 @@ Result<DmaBuffer> DmaApi::alloc(Device& device, std::uint64_t size) {
     return fail(Errno::ENOMEM_);
   }
   Result<DmaBuffer> buffer = map_pages(device, iovas.to_iova(*pfn), std::move(*pages));
-  if (!buffer) iovas.free_iova_fast(*pfn, count);
+  if (!buffer) {
+    iovas.free_iova_fast(*pfn, count);
+    return fail(Errno::ENOMEM_);  // Linux returns no address, whatever the reason
+  }
   return buffer;
 }
 

@@ -67,14 +67,17 @@ Result<std::unique_ptr<DmaDomain>> DmaDomain::create(ArmSmmu& smmu, PageAllocato
   std::optional<IoPgtable> tables = IoPgtable::create(
       smmu.bus(), pages, *domain,
       {.ias = smmu.va_bits(), .oas = smmu.ipa_bits(), .coherent_walk = smmu.coherent_walk()});
-  if (!tables) return fail(Errno::ENOMEM_);
+  if (!tables) return fail(Errno::ENOMEM_);  // the bank was not touched yet
   domain->tables_.emplace(std::move(*tables));
   smmu.enable_context_bank(*bank, setup_for(domain->tables_->registers(), domain->asid()));
   return domain;
 }
 
 DmaDomain::~DmaDomain() {
-  smmu_->free_context_bank(bank_, asid());
+  if (tables_)
+    smmu_->free_context_bank(bank_, asid());
+  else
+    smmu_->release_context_bank(bank_);
 }
 
 Status DmaDomain::attach(Device& device) {

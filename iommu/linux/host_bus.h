@@ -47,7 +47,7 @@ class HostBus {
   /// after the platform's interrupt latency each time. One handler an interrupt; a second request replaces
   /// nothing and returns false (-EBUSY in Linux).
   [[nodiscard]] virtual bool request_irq(unsigned irq, Callback handler) = 0;
-  virtual void free_irq(unsigned irq) = 0;
+  virtual void free_irq(unsigned irq) = 0;  ///< yields until the handler does not run
 
   /// Runs `work` in the worker thread, `delay` from now, in the order of their times; equal times keep their
   /// order.

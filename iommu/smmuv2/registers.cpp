@@ -76,10 +76,9 @@ Smmu::Frame Smmu::locate(std::uint64_t offset) const {
 }
 
 std::uint64_t Smmu::read(std::uint64_t offset, unsigned size) {
-  if (offset % size != 0 || offset >= frame_size(config_)) return 0;
+  if ((size != 4 && size != 8) || offset % size != 0 || offset >= frame_size(config_)) return 0;
   Frame frame = locate(offset);
   if (size == 4) return read32(frame);
-  if (size != 8) return 0;
   const std::uint64_t low = read32(frame);
   frame.offset += 4;
   return low | std::uint64_t{read32(frame)} << 32;
@@ -88,13 +87,15 @@ std::uint64_t Smmu::read(std::uint64_t offset, unsigned size) {
 void Smmu::write(std::uint64_t offset, std::uint64_t value, unsigned size) {
   if ((size != 4 && size != 8) || offset % size != 0 || offset >= frame_size(config_)) return;
   Frame frame = locate(offset);
-  const std::uint64_t operand = size == 4 ? value & low_word : value;
-  if (!invalidate(frame, operand)) {
-    write32(frame, static_cast<std::uint32_t>(value));
-    if (size == 8) {
-      frame.offset += 4;
-      write32(frame, static_cast<std::uint32_t>(value >> 32));
-    }
+  const auto write_word = [&](std::uint64_t word) {
+    if (!invalidate(frame, word)) write32(frame, static_cast<std::uint32_t>(word));
+  };
+  if (size == 8 && is_64_bit_operation(frame)) {
+    invalidate(frame, value);
+  } else {
+    write_word(value & low_word);
+    frame.offset += 4;
+    if (size == 8) write_word(value >> 32);
   }
   update_interrupts();
 }
@@ -207,6 +208,12 @@ void Smmu::write_global1(std::uint32_t offset, std::uint32_t value) {
   if (in_table(offset, gr1::CBAR)) banks_[index].write_cbar(value);
   if (in_table(offset, gr1::CBFRSYNRA)) banks_[index].write_cbfrsynra(value);
   // CBA2R: VA64 is read-as-one, and the other fields need features that are not here.
+}
+
+/// One operation by both words; any other 64-bit write is two of 32 bits.
+bool Smmu::is_64_bit_operation(const Frame& frame) {
+  return frame.space == Frame::Space::Bank && (frame.offset == cb::TLBIVA || frame.offset == cb::TLBIVAA ||
+                                               frame.offset == cb::TLBIVAL || frame.offset == cb::TLBIVAAL);
 }
 
 template <typename Operation>

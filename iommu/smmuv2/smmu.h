@@ -83,6 +83,7 @@ class Smmu {
   void write_global0(std::uint32_t offset, std::uint32_t value);
   [[nodiscard]] std::uint32_t read_global1(std::uint32_t offset) const;
   void write_global1(std::uint32_t offset, std::uint32_t value);
+  [[nodiscard]] static bool is_64_bit_operation(const Frame& frame);
   bool invalidate(const Frame& frame, std::uint64_t value);
   template <typename Operation>
   void on_all_tlbs(Operation operation);

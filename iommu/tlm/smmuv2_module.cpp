@@ -173,7 +173,8 @@ void Smmuv2Module::split_transport(int tbu, tlm::tlm_generic_payload& payload, s
 
 arch::PortResponse Smmuv2Module::read64(std::uint64_t address) {
   arch::PortResponse response;
-  tlm::tlm_generic_payload payload;
+  tlm::tlm_generic_payload& payload = walk_payload_;
+  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   payload.set_command(tlm::TLM_READ_COMMAND);
   payload.set_address(address);
   payload.set_data_ptr(reinterpret_cast<unsigned char*>(&response.data));

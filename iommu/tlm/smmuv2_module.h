@@ -83,6 +83,7 @@ class Smmuv2Module : public sc_core::sc_module, private arch::MemoryPort, privat
   Smmuv2Timing timing_;
   smmuv2::Smmu core_;
   TranslationObserver* observer_ = nullptr;
+  tlm::tlm_generic_payload walk_payload_;  ///< making one allocates
 };
 
 }  // namespace sidewinder::tlm_shell

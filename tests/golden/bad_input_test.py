@@ -51,6 +51,18 @@ CASES = [
     Case("a StreamID no node lists", PROFILE, "sid = 0x1944", "sid = 0x1999", r"thread-vpu\.toml:\d+: .*0x1999"),
     Case("more banks than interrupts", PROFILE, "context_banks = 61", "context_banks = 97",
          r"thread-vpu\.toml: .*96 context interrupts"),
+    Case("too few banks", PROFILE, "context_banks = 61", "context_banks = 3",
+         r"thread-vpu\.toml: smmu\.context_banks is 3: .* need 4"),
+    Case("too few match groups", PROFILE, "stream_match_groups = 79", "stream_match_groups = 3",
+         r"thread-vpu\.toml: smmu\.stream_match_groups is 3: .* need 4"),
+    Case("a disabled device", PLATFORM, "dma-coherent;", 'dma-coherent; status = "disabled";',
+         r"thread-vpu\.dts: /soc@0/video-codec@aa00000: .*disabled"),
+    Case("a device over the SMMU", PLATFORM, "reg = <0x0 0x0aa00000 0x0 0xf0000>", "reg = <0x0 0x15000000 0x0 0xf0000>",
+         r"thread-vpu\.dts: /soc@0/.*overlaps"),
+    Case("a shared interrupt", PLATFORM, "SPI_1(174)", "SPI_1(65)", r"thread-vpu\.dts: /soc@0/.*INTID 97"),
+    Case("one entry for two streams", PLATFORM, "<&apps_smmu 0x1940 0x0>,", "<&apps_smmu 0x1940 0x3>,",
+         r"thread-vpu\.dts: /soc@0/.*several streams"),
+    Case("a key without end", SCENARIO, "seed = 1", ".".join(["a"] * 30000) + " = 1", r"toml:\d+: .*longer than"),
     Case("decimal units", PROFILE, '"600MiB"', '"600MB"', r"thread-vpu\.toml:\d+: .*MiB"),
 ]
 

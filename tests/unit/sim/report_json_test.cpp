@@ -85,7 +85,7 @@ TEST_CASE("every field of the report reaches its key") {
       "transactions": 2000000, "transferred_bytes": 511705088,
       "misroutes": {"total": 31255, "caught": 3203, "silent_foreign": 28001, "silent_same_memory": 40,
                     "unowned": 11},
-      "collateral_aborts": 0, "allocation_failures": 1,
+      "own_faults": 0, "collateral_aborts": 0, "allocation_failures": 1,
       "space": {"reserved_bytes": 629145600, "wasted_bytes": 92274688, "free_bytes": 1363148800,
                 "largest_free_block_bytes": 268435456}})"));
   CHECK(summary["streams"][1]["collateral_aborts"] == 17);
@@ -96,7 +96,7 @@ TEST_CASE("every field of the report reaches its key") {
         {"bank": 0, "owner": "non-pixel", "recorded": 0, "terminated_while_pending": 0, "multi": 0},
         {"bank": 1, "owner": "pixel", "recorded": 50, "terminated_while_pending": 3153, "multi": 2}]})"));
   CHECK(summary["sessions"][1] == Json::parse(R"({"id": 1, "device": "aa00000.video-codec", "codec": "h264",
-      "width": 3840, "height": 2160, "outcome": "error", "allocation_failure": null,
+      "width": 3840, "height": 2160, "outcome": "error", "reason": null, "allocation_failure": null,
       "bad_response": {"iova": "0x24000000", "block": "non-pixel"}, "frames": 24,
       "allocated_bytes": 451936256})"));
   CHECK(summary["sessions"][2]["allocation_failure"] ==

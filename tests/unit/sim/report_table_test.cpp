@@ -43,7 +43,7 @@ Report with_sessions(std::size_t completed, std::size_t failed) {
 TEST_CASE("the verdict counts sessions by outcome and misroutes by kind") {
   CHECK(verdict(sample_report()) ==
         "3 sessions: 1 completed, 1 could not start (-ENOMEM), 1 in error.\n"
-        "31,255 misrouted accesses: 28,001 silent, 3,203 caught, 40 harmless (shared domain), "
+        "31,255 misrouted accesses: 28,001 silent, 3,203 caught, 40 same memory, "
         "11 aborted (unowned address).\n"
         "5 buffers lie outside their block's window.");
 }
@@ -66,7 +66,7 @@ platform thread-vpu, profile thread-vpu, domains per-stream, reservation none, s
 1.250 s simulated; 15000000.iommu: 4 of 96 context banks, 4 of 128 stream match groups
 
 3 sessions: 1 completed, 1 could not start (-ENOMEM), 1 in error.
-31,255 misrouted accesses: 28,001 silent, 3,203 caught, 40 harmless (shared domain), 11 aborted (unowned address).
+31,255 misrouted accesses: 28,001 silent, 3,203 caught, 40 same memory, 11 aborted (unowned address).
 5 buffers lie outside their block's window.
 
 Streams
