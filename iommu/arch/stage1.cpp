@@ -7,15 +7,12 @@
 namespace sidewinder::arch {
 namespace {
 
+using layout::low_bits;
 using layout::vmsa64::Descriptor;
 
 constexpr std::uint8_t min_tsz = 16;
 constexpr std::uint8_t max_tsz = 39;
 constexpr unsigned descriptor_bytes = 8;
-
-constexpr std::uint64_t low_bits(unsigned count) {
-  return count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
-}
 
 /// Which half an address belongs to, or nullptr when it lies in the hole between them. The sign bit chooses:
 /// bit 63, or bit 55 where the top byte is ignored.

@@ -59,6 +59,11 @@ struct Bits {
   }
 };
 
+/// Ones in the low `count` bits, 0 to 64.
+[[nodiscard]] constexpr std::uint64_t low_bits(unsigned count) {
+  return count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+}
+
 /// The union of some fields' masks.
 template <typename... F>
 inline constexpr auto mask_of = (F::mask | ...);

@@ -6,7 +6,9 @@
 #ifndef SIDEWINDER_IOMMU_LAYOUT_SMMUV2_GLOBAL_H
 #define SIDEWINDER_IOMMU_LAYOUT_SMMUV2_GLOBAL_H
 
+#include <array>
 #include <cstdint>
+#include <optional>
 
 #include "iommu/layout/bits.h"
 
@@ -145,10 +147,19 @@ struct CBFRSYNRA : Bits<CBFRSYNRA, std::uint32_t> {  // §10.2.3
   using StreamID = Field<15, 0>;
 };
 
-/// The encodings of IDR2.{IAS, OAS} and TCR2.PASize.
+/// The encodings of IDR2.{IAS, OAS} and TCR2.PASize: how many bits each of them means.
+inline constexpr std::array<unsigned, 6> address_sizes{32, 36, 40, 42, 44, 48};
+
+/// Reserved encodings are 48 bits (§16.5.39).
 [[nodiscard]] constexpr unsigned address_bits(std::uint32_t encoding) {
-  constexpr unsigned bits[] = {32, 36, 40, 42, 44, 48};
-  return encoding < 6 ? bits[encoding] : 48;
+  return encoding < address_sizes.size() ? address_sizes[encoding] : address_sizes.back();
+}
+
+/// None: no encoding means that many bits.
+[[nodiscard]] constexpr std::optional<std::uint32_t> address_encoding(unsigned bits) {
+  for (std::uint32_t encoding = 0; encoding < address_sizes.size(); ++encoding)
+    if (address_sizes[encoding] == bits) return encoding;
+  return std::nullopt;
 }
 
 }  // namespace sidewinder::layout::smmuv2

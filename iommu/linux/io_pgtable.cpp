@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <cassert>
+
+#include "iommu/layout/smmuv2.h"
 
 namespace sidewinder::kernel {
 namespace {
@@ -21,6 +22,7 @@ constexpr std::uint64_t index_cache = 1;
 constexpr std::uint64_t index_device = 2;
 constexpr std::uint64_t mair = 0xf404'ff44;  // Normal NC, Normal WB RWA, Device-nGnRE, inner NC outer WB RWA
 
+constexpr std::uint32_t largest_ips = 5;  // 48 bits
 constexpr std::uint32_t outer_shareable = 2;
 constexpr std::uint32_t inner_shareable = 3;
 constexpr std::uint32_t walk_non_cacheable = 0;
@@ -73,13 +75,6 @@ Descriptor attributes_for(IommuProt prot) {
   return attributes;
 }
 
-/// TCR2.PASize for a number of output address bits; what is not an encodable size counts as 48.
-std::uint32_t encode_size(unsigned bits) {
-  constexpr unsigned sizes[] = {32, 36, 40, 42, 44, 48};
-  const auto* found = std::find(std::begin(sizes), std::end(sizes), bits);
-  return static_cast<std::uint32_t>(found == std::end(sizes) ? 5 : found - std::begin(sizes));
-}
-
 }  // namespace
 
 std::optional<IoPgtable> IoPgtable::create(HostBus& bus, PageAllocator& pages, TlbFlush& flush,
@@ -119,7 +114,7 @@ IoPgtable::Registers IoPgtable::registers() const {
   registers.sh0 = config_.coherent_walk ? inner_shareable : outer_shareable;
   registers.irgn0 = config_.coherent_walk ? walk_write_back_allocate : walk_non_cacheable;
   registers.orgn0 = registers.irgn0;
-  registers.ips = encode_size(config_.oas);
+  registers.ips = layout::smmuv2::address_encoding(config_.oas).value_or(largest_ips);
   return registers;
 }
 

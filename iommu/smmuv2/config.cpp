@@ -3,6 +3,7 @@
 #include "iommu/smmuv2/config.h"
 
 #include <bit>
+#include <optional>
 
 namespace sidewinder::smmuv2 {
 namespace {
@@ -12,30 +13,11 @@ using namespace layout::smmuv2;
 constexpr unsigned max_groups = 128;
 constexpr unsigned max_banks = 128;
 constexpr unsigned max_tbus = 32;
-constexpr std::uint32_t unknown_size = 0xf;
-
-std::uint32_t encode_size(unsigned bits) {
-  switch (bits) {
-    case 32:
-      return 0;
-    case 36:
-      return 1;
-    case 40:
-      return 2;
-    case 42:
-      return 3;
-    case 44:
-      return 4;
-    case 48:
-      return 5;
-    default:
-      return unknown_size;
-  }
-}
 
 /// IDR2.UBS counts the sign bit: a 49-bit bus has the code that means 48 bits elsewhere.
-std::uint32_t encode_upstream(unsigned bits) {
-  return bits == 48 ? unknown_size : encode_size(bits == 49 ? 48 : bits);
+std::optional<std::uint32_t> upstream_encoding(unsigned bits) {
+  if (bits == 48) return std::nullopt;
+  return address_encoding(bits == 49 ? 48 : bits);
 }
 
 bool cache_shape(unsigned entries, unsigned ways) {
@@ -52,10 +34,9 @@ std::string validate(const Config& config) {
   if (config.page_index_bits > 7) return "IDR1.NUMPAGENDXB is 0 to 7";
   if (config.context_banks > 1U << (config.page_index_bits + 1))
     return "the register frame has fewer pages than there are context banks";
-  if (encode_upstream(config.upstream_bits) == unknown_size)
+  if (!upstream_encoding(config.upstream_bits))
     return "the upstream bus is 32, 36, 40, 42, 44 or 49 bits wide";
-  if (encode_size(config.output_bits) == unknown_size)
-    return "output addresses are 32, 36, 40, 42, 44 or 48 bits";
+  if (!address_encoding(config.output_bits)) return "output addresses are 32, 36, 40, 42, 44 or 48 bits";
   if (config.tbus < 1 || config.tbus > max_tbus) return "an MMU-500 has 1 to 32 TBUs";
   if (!cache_shape(config.micro_tlb_entries, config.micro_tlb_ways))
     return "the micro-TLB's entries and ways must be powers of two, and the ways at most the entries";
@@ -91,9 +72,10 @@ IDR1 idr1(const Config& config) {
 
 IDR2 idr2(const Config& config) {
   return IDR2{}
-      .set<IDR2::IAS>(encode_size(config.output_bits))  // equal to OAS without stage 2 (§1.6.1)
-      .set<IDR2::OAS>(encode_size(config.output_bits))
-      .set<IDR2::UBS>(encode_upstream(config.upstream_bits))
+      .set<IDR2::IAS>(
+          address_encoding(config.output_bits).value_or(0))  // equal to OAS without stage 2 (§1.6.1)
+      .set<IDR2::OAS>(address_encoding(config.output_bits).value_or(0))
+      .set<IDR2::UBS>(upstream_encoding(config.upstream_bits).value_or(0))
       .set<IDR2::PTFSv8_4kB>(1)
       .set<IDR2::PTFSv8_16kB>(1)
       .set<IDR2::PTFSv8_64kB>(1);

@@ -9,13 +9,10 @@ namespace sidewinder::smmuv2 {
 namespace {
 
 using namespace layout::smmuv2;
+using layout::low_bits;
 
 constexpr std::uint32_t override_off = 2;  // S2CR.PRIVCFG unprivileged, S2CR.INSTCFG data
 constexpr std::uint32_t override_on = 3;   // privileged, instruction
-
-constexpr std::uint64_t low_bits(unsigned count) {
-  return (std::uint64_t{1} << count) - 1;
-}
 
 /// §2.3.4: preconditioning of the permission attributes. INSTCFG does not apply to writes, which are always
 /// data.
