@@ -134,6 +134,7 @@ struct Report {
   std::string platform;
   std::string profile;
   std::uint64_t seed = 0;
+  std::vector<std::string> overrides;  ///< of the scenario's keys: KEY=VALUE
   std::string domain_layout;
   std::string reservation_policy;
   std::uint64_t simulated_ns = 0;

@@ -166,6 +166,7 @@ std::string to_json(const Report& report) {
         {"platform", report.platform},
         {"profile", report.profile},
         {"seed", report.seed},
+        {"overrides", report.overrides},
         {"domain_layout", report.domain_layout},
         {"reservation_policy", report.reservation_policy}}},
       {"simulated_ns", report.simulated_ns},

@@ -115,6 +115,7 @@ std::string heading(const Report& report, const Paint& paint) {
 
   std::string text;
   if (!report.scenario.empty()) text += paint.bold(report.scenario) + "\n";
+  if (!report.overrides.empty()) text += "changed by --set: " + join(report.overrides) + "\n";
   text += "platform " + report.platform + ", profile " + report.profile + ", domains " +
           report.domain_layout + ", reservation " + report.reservation_policy + ", seed " +
           std::to_string(report.seed) + "\n";

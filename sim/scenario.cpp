@@ -140,6 +140,7 @@ Scenario load_scenario(const std::filesystem::path& file, std::span<const std::s
 
   Scenario scenario;
   scenario.file = file;
+  scenario.overrides.assign(overrides.begin(), overrides.end());
   scenario.description = root.text("description", "");
   if (scenario.description.find('\n') != std::string::npos) {
     throw root.error("description", "has several lines: it must be one");

@@ -50,7 +50,8 @@ struct Scenario {
   std::filesystem::path file;
   std::filesystem::path platform;  ///< the device tree, .dts or .dtb
   SocProfile profile;
-  std::string description;  ///< one line, perhaps empty
+  std::vector<std::string> overrides;  ///< KEY=VALUE, as given
+  std::string description;             ///< one line, perhaps empty
   std::uint64_t seed = 0;
   std::uint64_t duration_ms = 0;  ///< simulated
   DomainLayout layout = DomainLayout::PerStream;

@@ -201,6 +201,7 @@ Report make_report(const Run& run) {
   report.platform = scenario.platform.filename().string();
   report.profile = scenario.profile.name;
   report.seed = scenario.seed;
+  report.overrides = scenario.overrides;
   report.domain_layout = to_string(scenario.layout);
   report.reservation_policy = to_string(scenario.policy);
   report.simulated_ns = sc_core::sc_time_stamp().value() / sc_core::sc_time(1, sc_core::SC_NS).value();

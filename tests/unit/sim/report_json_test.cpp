@@ -69,8 +69,8 @@ TEST_CASE("the summary begins with its schema and ends with a newline") {
 TEST_CASE("every field of the report reaches its key") {
   const Json summary = Json::parse(to_json(sample_report()));
   CHECK(summary["scenario"] == Json::parse(R"({"description": "A domain per stream, no lower bound",
-      "platform": "thread-vpu", "profile": "thread-vpu", "seed": 7, "domain_layout": "per-stream",
-      "reservation_policy": "none"})"));
+      "platform": "thread-vpu", "profile": "thread-vpu", "seed": 7, "overrides": [],
+      "domain_layout": "per-stream", "reservation_policy": "none"})"));
   CHECK(summary["simulated_ns"] == 1'250'400'000);
   CHECK(summary["smmu"] == Json::parse(R"({"device": "15000000.iommu",
       "context_banks": {"used": 4, "present": 96}, "stream_match_groups": {"used": 4, "present": 128},

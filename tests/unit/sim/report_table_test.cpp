@@ -116,6 +116,15 @@ TEST_CASE("lines stay near 100 columns, the verdict apart") {
   }
 }
 
+TEST_CASE("what the command line changed is told under the scenario's name") {
+  Report report = clean_report();
+  report.overrides = {"seed=9", "reservation.policy=none"};
+  CHECK_THAT(to_table(report, false),
+             Contains(report.scenario + "\nchanged by --set: seed=9, reservation.policy=none\n"));
+  report.overrides.clear();
+  CHECK_THAT(to_table(report, false), !Contains("--set"));
+}
+
 TEST_CASE("a clean run shows no misroute tables") {
   const std::string table = to_table(clean_report(), false);
   CHECK_THAT(table, !Contains("Misrouted accesses"));

@@ -327,6 +327,8 @@ TEST_CASE("a session's fields") {
 TEST_CASE("overrides are applied in turn and checked as the file is") {
   const Inputs inputs(least);
   const sim::Scenario s = inputs.load({"seed=3", "session[0].count=3", "domains.layout=shared", "seed=0x10"});
+  CHECK(s.overrides ==
+        std::vector<std::string>{"seed=3", "session[0].count=3", "domains.layout=shared", "seed=0x10"});
   CHECK(s.seed == 16);
   CHECK(s.sessions[0].count == 3);
   CHECK(s.layout == sim::DomainLayout::Shared);
