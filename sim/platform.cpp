@@ -21,20 +21,16 @@ InputError tree_error(const Scenario& scenario, const std::string& path, const s
   return to_input_error(scenario.platform, kernel::DeviceTreeError(path, message));
 }
 
-bool covers(const kernel::IommuSpecifier& specifier, std::uint16_t sid) {
-  return ((specifier.sid ^ sid) & ~unsigned{specifier.mask}) == 0;
-}
-
 void check_streams(const Scenario& scenario, const DeviceProfile& profile, const kernel::DeviceNode& node) {
   for (const StreamProfile& stream : profile.streams)
     if (std::none_of(node.iommus.begin(), node.iommus.end(),
-                     [&](const kernel::IommuSpecifier& specifier) { return covers(specifier, stream.sid); }))
+                     [&](const kernel::IommuSpecifier& specifier) { return specifier.covers(stream.sid); }))
       throw InputError(stream.where, "stream '" + stream.name + "' has StreamID " + hex(stream.sid) +
                                          ", which `iommus` of " + node.path + " in " +
                                          scenario.platform.string() + " does not list");
   for (const kernel::IommuSpecifier& specifier : node.iommus)
     if (std::none_of(profile.streams.begin(), profile.streams.end(),
-                     [&](const StreamProfile& stream) { return covers(specifier, stream.sid); }))
+                     [&](const StreamProfile& stream) { return specifier.covers(stream.sid); }))
       throw tree_error(scenario, node.path,
                        "`iommus` lists StreamID " + hex(specifier.sid) +
                            ", which no stream of this device has in " + scenario.profile.file.string());
@@ -44,7 +40,7 @@ void check_streams(const Scenario& scenario, const DeviceProfile& profile, const
 void check_entries(const Scenario& scenario, const DeviceProfile& profile, const kernel::DeviceNode& node) {
   if (scenario.layout != DomainLayout::PerStream) return;
   for (const kernel::IommuSpecifier& specifier : node.iommus) {
-    const auto matches = [&](const StreamProfile& stream) { return covers(specifier, stream.sid); };
+    const auto matches = [&](const StreamProfile& stream) { return specifier.covers(stream.sid); };
     if (std::count_if(profile.streams.begin(), profile.streams.end(), matches) > 1)
       throw tree_error(scenario, node.path,
                        "the `iommus` entry " + hex(specifier.sid) + " with mask " + hex(specifier.mask) +

@@ -29,7 +29,7 @@ kernel::ArmSmmuPlatform smmu_platform(const kernel::SmmuNode& node) {
 /// The specifier of `iommus` that a stream's StreamID comes under.
 kernel::StreamSpecifier specifier_for(const kernel::DeviceNode& node, std::uint16_t sid) {
   for (const kernel::IommuSpecifier& specifier : node.iommus)
-    if (((specifier.sid ^ sid) & ~unsigned{specifier.mask}) == 0) return {specifier.sid, specifier.mask};
+    if (specifier.covers(sid)) return {specifier.sid, specifier.mask};
   return {sid, 0};
 }
 

@@ -44,6 +44,10 @@ struct IommuSpecifier {
   std::uint32_t phandle = 0;  ///< of the SMMU
   std::uint16_t sid = 0;
   std::uint16_t mask = 0;  ///< SMR.MASK: set bits are ignored in matching
+
+  [[nodiscard]] constexpr bool covers(std::uint16_t stream_id) const {
+    return ((sid ^ stream_id) & ~unsigned{mask}) == 0;
+  }
 };
 
 struct DeviceNode {

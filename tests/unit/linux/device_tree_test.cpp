@@ -434,6 +434,17 @@ TEST_CASE("interrupts without a GIC to go to") {
   CHECK_FALSE(video_error(board).empty());
 }
 
+TEST_CASE("An entry covers the StreamIDs that differ from its own in masked bits only") {
+  const IommuSpecifier exact{.phandle = 1, .sid = 0x1940, .mask = 0};
+  CHECK(exact.covers(0x1940));
+  CHECK_FALSE(exact.covers(0x1941));
+  const IommuSpecifier eight{.phandle = 1, .sid = 0x1942, .mask = 7};
+  CHECK(eight.covers(0x1940));
+  CHECK(eight.covers(0x1947));
+  CHECK_FALSE(eight.covers(0x1948));
+  CHECK_FALSE(eight.covers(0x9942));
+}
+
 TEST_CASE("StreamIDs of one cell take the controller's mask") {
   Board board;
   board.set(smmu_path, "#iommu-cells", {1});
