@@ -14,18 +14,13 @@ namespace {
 
 constexpr Pfn anchor_pfn = std::numeric_limits<Pfn>::max();
 
-/// log2(size) rounded up, as fls_long(size - 1) gives it, modulo 64 as the shift instructions of arm64 and
-/// x86-64 take it: C leaves a shift by 64 (size 0, or above 2^63) undefined.
-unsigned shift_for(std::uint64_t size) {
-  return static_cast<unsigned>(std::bit_width(size - 1)) % 64;
-}
-
 }  // namespace
 
 IovaDomain::IovaDomain(const IovaConfig& config)
     : granule_(config.granule),
       shift_(static_cast<unsigned>(std::countr_zero(config.granule))),
       start_pfn_(config.start_pfn),
+      strategy_(config.strategy),
       dma_32bit_pfn_((Pfn{1} << 32) >> shift_),
       max32_alloc_size_(dma_32bit_pfn_),
       rcache_(config.cpus, config.depot),
@@ -35,23 +30,9 @@ IovaDomain::IovaDomain(const IovaConfig& config)
   static_cast<void>(tree_.insert(anchor_, nullptr));
 }
 
-std::optional<IovaDomain::Gap> IovaDomain::search_down(IovaNode* above, Pfn ceiling, Pfn floor,
-                                                       std::uint64_t size, Pfn align_mask) {
-  for (;;) {
-    ceiling = std::min(ceiling, above->range.pfn_lo);
-    const Pfn pfn_lo = (ceiling - size) & align_mask;
-    IovaNode* below = IovaTree::prev(*above);
-    const bool overlaps = below != nullptr && pfn_lo <= below->range.pfn_hi;
-    if (!overlaps || pfn_lo < floor) {
-      if (ceiling < size || pfn_lo < floor) return std::nullopt;
-      return Gap{pfn_lo, above};
-    }
-    above = below;
-  }
-}
-
 std::optional<IovaRange> IovaDomain::alloc_iova(std::uint64_t size, Pfn limit_pfn, bool size_aligned) {
   if (fatal_ != IovaFatal::None) return std::nullopt;
+  if (strategy_ != IovaStrategy::Linux) return alloc_otherwise(size, limit_pfn, size_aligned);
 
   const Pfn ceiling = limit_pfn + 1;  // wraps to 0 for the highest limit, which then fails
   const bool low = ceiling <= dma_32bit_pfn_;
@@ -63,30 +44,32 @@ std::optional<IovaRange> IovaDomain::alloc_iova(std::uint64_t size, Pfn limit_pf
     return std::nullopt;
   }
 
-  const Pfn align_mask = size_aligned ? anchor_pfn << shift_for(size) : anchor_pfn;
-  std::optional<Gap> gap = search_down(cached, ceiling, start_pfn_, size, align_mask);
+  const IovaRequest request(size, size_aligned);
+  IovaPlace place = search_down(tree_, *cached, ceiling, start_pfn_, request);
   const Pfn cached_hi = cached->range.pfn_hi;
-  if (!gap && cached_hi < ceiling) {
+  if (!place && cached_hi < ceiling) {
     IovaNode* const from = low ? tree_.find_limit(ceiling) : &anchor_;
     if (from == nullptr) {
       fatal_ = IovaFatal::NullDereference;
       return std::nullopt;
     }
-    gap = search_down(from, ceiling, cached_hi + 1, size, align_mask);
+    place = search_down(tree_, *from, ceiling, cached_hi + 1, request);
     // The kernel knows its second search by its floor; where both floors are the same it begins again and
     // again.
-    if (!gap && cached_hi + 1 == start_pfn_) {
+    if (!place && cached_hi + 1 == start_pfn_) {
       fatal_ = IovaFatal::EndlessSearch;
       return std::nullopt;
     }
   }
-  if (!gap) {
+  if (!place) {
     max32_alloc_size_ = size;  // whatever the limit was
     return std::nullopt;
   }
 
-  IovaNode& node = take_node({gap->pfn_lo, gap->pfn_lo + size - 1, IovaKind::Allocated});
-  if (insert(node, gap->above) == IovaTree::Inserted::Detached) {
+  IovaNode& node = take_node({place.pfn_lo, place.pfn_lo + size - 1, IovaKind::Allocated});
+  if (size > 0 && tree_.ordered()) {
+    tree_.insert_below(node, *place.above);
+  } else if (insert(node, place.above) == IovaTree::Inserted::Detached) {
     fatal_ = IovaFatal::NullDereference;
     return std::nullopt;
   }
@@ -94,9 +77,27 @@ std::optional<IovaRange> IovaDomain::alloc_iova(std::uint64_t size, Pfn limit_pf
   return node.range;
 }
 
+std::optional<IovaRange> IovaDomain::alloc_otherwise(std::uint64_t size, Pfn limit_pfn, bool size_aligned) {
+  if (size == 0) return std::nullopt;
+  const Pfn ceiling = std::min(limit_pfn, anchor_pfn - 1) + 1;
+  const IovaPlace place = strategy_ == IovaStrategy::BestFit
+                              ? search_smallest(tree_, ceiling, start_pfn_, IovaRequest(size, size_aligned))
+                              : search_down(tree_, anchor_, ceiling, start_pfn_, IovaRequest(size, false));
+  if (!place) return std::nullopt;
+  IovaNode& node = take_node({place.pfn_lo, place.pfn_lo + size - 1, IovaKind::Allocated});
+  tree_.insert_below(node, *place.above);
+  return node.range;
+}
+
 std::optional<Pfn> IovaDomain::alloc_iova_fast(std::uint64_t size, Pfn limit_pfn, bool flush_rcache) {
   if (fatal_ != IovaFatal::None) return std::nullopt;
-  if (size < std::uint64_t{1} << (IovaRcache::order_count - 1)) size = std::uint64_t{1} << shift_for(size);
+  if (strategy_ != IovaStrategy::Linux) {
+    const auto range = alloc_otherwise(size, limit_pfn, true);
+    if (!range || range->pfn_lo == 0) return std::nullopt;
+    return range->pfn_lo;
+  }
+  if (size < std::uint64_t{1} << (IovaRcache::order_count - 1))
+    size = std::uint64_t{1} << iova_align_shift(size);
 
   if (const unsigned order = IovaRcache::order_of(size); order < IovaRcache::order_count) {
     // The difference wraps for a limit below the size, and then any cached pfn will do.
@@ -120,7 +121,7 @@ void IovaDomain::free_iova(Pfn pfn) {
 void IovaDomain::free_iova_fast(Pfn pfn, std::uint64_t size) {
   if (fatal_ != IovaFatal::None) return;
   const unsigned order = IovaRcache::order_of(size);
-  if (order >= IovaRcache::order_count) {
+  if (order >= IovaRcache::order_count || strategy_ != IovaStrategy::Linux) {
     free_iova(pfn);
     return;
   }
@@ -137,13 +138,14 @@ bool IovaDomain::reserve_iova(Pfn pfn_lo, Pfn pfn_hi) {
     ++warnings_;
     return false;
   }
+  if (pfn_hi < pfn_lo && strategy_ != IovaStrategy::Linux) return true;
 
   bool met_overlap = false;
   for (IovaNode* node = tree_.first(); node != nullptr; node = IovaTree::next(*node)) {
     IovaRange& range = node->range;
     if (pfn_lo <= range.pfn_hi && pfn_hi >= range.pfn_lo) {
       if (pfn_lo < range.pfn_lo) {
-        range.pfn_lo = pfn_lo;
+        tree_.extend_down(*node, pfn_lo);
         if (range.kind == IovaKind::Allocated) range.kind = IovaKind::Merged;
       }
       if (pfn_hi <= range.pfn_hi) return true;
@@ -231,6 +233,12 @@ IovaTree::Inserted IovaDomain::insert(IovaNode& node, IovaNode* start) {
 
 void IovaDomain::remove(IovaNode& node) {
   const IovaRange& range = node.range;
+  if (strategy_ != IovaStrategy::Linux) {
+    if (&node == &anchor_) return;
+    tree_.erase(node);
+    spare_.push_back(&node);
+    return;
+  }
   if (cached32_ == nullptr || cached_ == nullptr) {
     fatal_ = IovaFatal::NullDereference;
     return;

@@ -15,15 +15,26 @@
 #include <vector>
 
 #include "iommu/linux/iova_rcache.h"
+#include "iommu/linux/iova_search.h"
 #include "iommu/linux/iova_tree.h"
 
 namespace sidewinder::kernel {
+
+/// Where a request goes. The other two are for comparison: they share Linux's tree and reservations, but
+/// neither its caches nor its search state; a request or a reservation of no pages does nothing there, and
+/// nothing is fatal.
+enum class IovaStrategy : std::uint8_t {
+  Linux,
+  BestFit,            ///< the top of the smallest gap that holds it aligned, the highest among equals
+  FirstFitUnaligned,  ///< the highest place below the limit, aligned to the granule alone
+};
 
 struct IovaConfig {
   std::uint64_t granule = 4096;  ///< bytes; a power of two up to 4 GiB: the smallest page the IOMMU maps
   Pfn start_pfn = 1;             ///< lowest pfn to hand out; 0 would make an address that reads as a failure
   unsigned cpus = 1;             ///< possible CPUs, all online at first; at least 1
   IovaDepot depot = IovaDepot::Array;
+  IovaStrategy strategy = IovaStrategy::Linux;
 };
 
 /// What the allocator remembers between searches, and so why the next one goes where it goes.
@@ -104,13 +115,8 @@ class IovaDomain {
   [[nodiscard]] IovaFatal fatal() const { return fatal_; }  ///< once set, every call fails
 
  private:
-  struct Gap {
-    Pfn pfn_lo;
-    IovaNode* above;
-  };
-
-  [[nodiscard]] static std::optional<Gap> search_down(IovaNode* above, Pfn ceiling, Pfn floor,
-                                                      std::uint64_t size, Pfn align_mask);
+  [[nodiscard]] std::optional<IovaRange> alloc_otherwise(std::uint64_t size, Pfn limit_pfn,
+                                                         bool size_aligned);
   IovaNode& take_node(const IovaRange& range);
   IovaTree::Inserted insert(IovaNode& node, IovaNode* start);
   void remove(IovaNode& node);
@@ -121,6 +127,7 @@ class IovaDomain {
   std::uint64_t granule_;
   unsigned shift_;
   Pfn start_pfn_;
+  IovaStrategy strategy_;
   Pfn dma_32bit_pfn_;
   std::uint64_t max32_alloc_size_;
 

@@ -2,6 +2,7 @@
 
 #include "iommu/linux/iova_tree.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sidewinder::kernel {
@@ -31,6 +32,36 @@ IovaNode* neighbour(const IovaNode& node, IovaSide side) {
   const IovaNode* at = &node;
   while (at->parent != nullptr && at->parent->on(side) == at) at = at->parent;
   return at->parent;
+}
+
+void mark_stale(IovaNode* node) {
+  for (; node != nullptr && !node->stale; node = node->parent) node->stale = true;
+}
+
+IovaRoom room_of(const IovaNode& node) {
+  const Pfn gap_hi = node.range.pfn_lo;
+  return {rough_size(gap_hi - node.gap_lo), rough_size(aligned_room(node.gap_lo, gap_hi))};
+}
+
+/// As deep as the tree is, which is at most twice the logarithm of its nodes.
+void refresh(IovaNode& node) {
+  node.largest = room_of(node);
+  node.stale = false;
+  for (IovaNode* child : node.child) {
+    if (child == nullptr) continue;
+    if (child->stale) refresh(*child);
+    node.largest.any = std::max(node.largest.any, child->largest.any);
+    node.largest.aligned = std::max(node.largest.aligned, child->largest.aligned);
+  }
+}
+
+void link(IovaNode& node, IovaNode& parent, IovaSide side) {
+  node.parent = &parent;
+  node.child = {};
+  node.red = true;
+  node.stale = true;
+  parent.on(side) = &node;
+  mark_stale(&parent);
 }
 
 void set_child(IovaNode& parent, IovaSide side, IovaNode* child) {
@@ -82,6 +113,51 @@ IovaNode* IovaTree::find_limit(Pfn limit) const {
   return best;
 }
 
+IovaNode* IovaTree::at_or_above(Pfn pfn) const {
+  IovaNode* lowest = nullptr;
+  for (IovaNode* at = root_; at != nullptr;) {
+    if (at->range.pfn_lo >= pfn) {
+      lowest = at;
+      at = at->on(IovaSide::Left);
+    } else {
+      at = at->on(IovaSide::Right);
+    }
+  }
+  return lowest;
+}
+
+IovaNode* IovaTree::roomy_below(IovaNode& node, RoughSize size, bool aligned) {
+  const auto holds = [size, aligned](const IovaRoom& room) {
+    return (aligned ? room.aligned : room.any) >= size;
+  };
+  const auto under = [&holds](IovaNode* at) {
+    if (at == nullptr) return false;
+    if (at->stale) refresh(*at);
+    return holds(at->largest);
+  };
+  // The highest under `at`, which is known to have one.
+  const auto highest = [&](IovaNode* at) {
+    for (;;) {
+      if (under(at->on(IovaSide::Right))) {
+        at = at->on(IovaSide::Right);
+      } else if (holds(room_of(*at))) {
+        return at;
+      } else {
+        at = at->on(IovaSide::Left);
+      }
+    }
+  };
+
+  IovaNode* at = &node;
+  for (;;) {
+    if (under(at->on(IovaSide::Left))) return highest(at->on(IovaSide::Left));
+    while (at->parent != nullptr && at->parent->on(IovaSide::Left) == at) at = at->parent;
+    IovaNode* const parent = at->parent;
+    if (parent == nullptr || holds(room_of(*parent))) return parent;
+    at = parent;
+  }
+}
+
 IovaNode*& IovaTree::link_to(const IovaNode& node) {
   return node.parent == nullptr ? root_ : node.parent->on(side_of(*node.parent, &node));
 }
@@ -93,25 +169,69 @@ void IovaTree::rotate(IovaNode& node, IovaSide side) {
   riser.parent = node.parent;
   set_child(node, opposite(side), riser.on(side));
   set_child(riser, side, &node);
+  // What is above them both is stale already.
+  node.stale = true;
+  riser.stale = true;
 }
 
 IovaTree::Inserted IovaTree::insert(IovaNode& node, IovaNode* start) {
   IovaNode* parent = nullptr;
   IovaSide side = IovaSide::Left;
   for (IovaNode* at = start != nullptr ? start : root_; at != nullptr; at = at->on(side)) {
-    if (node.range.pfn_lo == at->range.pfn_lo) return Inserted::Duplicate;
+    if (node.range.pfn_lo == at->range.pfn_lo) {
+      ordered_ = false;
+      return Inserted::Duplicate;
+    }
     side = node.range.pfn_lo < at->range.pfn_lo ? IovaSide::Left : IovaSide::Right;
     parent = at;
   }
   // A root is black, so a red node without a parent was never linked.
   if (parent != nullptr && parent->red && parent->parent == nullptr) return Inserted::Detached;
 
-  node.parent = parent;
-  node.child = {};
+  if (parent == nullptr) {
+    node.parent = nullptr;
+    node.child = {};
+    root_ = &node;
+  } else {
+    link(node, *parent, side);
+  }
   node.red = true;
-  (parent == nullptr ? root_ : parent->on(side)) = &node;
+  if (ordered_) split_gap(node);
   repair_red(node);
   return Inserted::Linked;
+}
+
+void IovaTree::insert_below(IovaNode& node, IovaNode& above) {
+  IovaNode* const left = above.on(IovaSide::Left);
+  node.gap_lo = above.gap_lo;
+  above.gap_lo = node.range.pfn_hi + 1;
+  if (left == nullptr) {
+    link(node, above, IovaSide::Left);
+  } else {
+    link(node, furthest(*left, IovaSide::Right), IovaSide::Right);
+  }
+  repair_red(node);
+}
+
+/// The gap that held the new `node` is now two.
+void IovaTree::split_gap(IovaNode& node) {
+  const IovaRange& range = node.range;
+  IovaNode* const above = next(node);
+  if (above != nullptr) {
+    node.gap_lo = std::exchange(above->gap_lo, range.pfn_hi + 1);
+  } else if (const IovaNode* below = prev(node)) {
+    node.gap_lo = below->range.pfn_hi + 1;
+  } else {
+    node.gap_lo = 0;
+  }
+  ordered_ = node.gap_lo <= range.pfn_lo && range.pfn_lo <= range.pfn_hi &&
+             (above == nullptr || range.pfn_hi < above->range.pfn_lo);
+}
+
+void IovaTree::extend_down(IovaNode& node, Pfn pfn_lo) {
+  node.range.pfn_lo = pfn_lo;
+  if (pfn_lo < node.gap_lo) ordered_ = false;
+  mark_stale(&node);
 }
 
 void IovaTree::repair_red(IovaNode& inserted) {
@@ -141,9 +261,12 @@ void IovaTree::repair_red(IovaNode& inserted) {
 }
 
 void IovaTree::erase(IovaNode& node) {
+  IovaNode* const above = next(node);
+  if (above != nullptr) above->gap_lo = node.gap_lo;
+
   if (node.on(IovaSide::Left) != nullptr && node.on(IovaSide::Right) != nullptr) {
     // The successor takes the node's place and colour, and it is the successor's old place that is emptied.
-    IovaNode& successor = *next(node);
+    IovaNode& successor = *above;
     IovaNode* const orphan = successor.on(IovaSide::Right);
     IovaNode* const emptied = successor.parent == &node ? &successor : successor.parent;
     const bool lost_black = !successor.red;
@@ -156,6 +279,8 @@ void IovaTree::erase(IovaNode& node) {
     link_to(node) = &successor;
     successor.parent = node.parent;
     successor.red = node.red;
+    successor.stale = node.stale;
+    mark_stale(emptied);
 
     if (orphan != nullptr) {
       orphan->red = false;
@@ -168,8 +293,10 @@ void IovaTree::erase(IovaNode& node) {
   IovaNode* const orphan =
       node.on(IovaSide::Left) != nullptr ? node.on(IovaSide::Left) : node.on(IovaSide::Right);
   link_to(node) = orphan;
+  if (orphan != nullptr) orphan->parent = node.parent;
+  // The node above is the orphan, or one on the way up.
+  mark_stale(orphan != nullptr && orphan == above ? orphan : node.parent);
   if (orphan != nullptr) {
-    orphan->parent = node.parent;
     orphan->red = false;
   } else if (!node.red) {
     repair_black(node.parent);

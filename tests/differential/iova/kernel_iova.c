@@ -26,10 +26,7 @@ static size_t pending_count;
 static struct iova_domain domain;
 static struct rb_root tree = {NULL};
 
-void* stand_in_zalloc(size_t size) {
-  struct block* block = calloc(1, sizeof *block + size);
-  if (block == NULL) abort();
-  block->own_address = (uintptr_t)block;
+static void* link_block(struct block* block) {
   block->next = blocks.next;
   block->prev = &blocks;
   blocks.next->prev = block;
@@ -37,13 +34,37 @@ void* stand_in_zalloc(size_t size) {
   return block->data;
 }
 
-void kfree(const void* data) {
-  if (data == NULL) return;
+static struct block* unlink_block(const void* data) {
   struct block* block = container_of(data, struct block, data);
   if (block->own_address != (uintptr_t)block) raise(SIGBUS);
   block->prev->next = block->next;
   block->next->prev = block->prev;
-  free(block);
+  return block;
+}
+
+void* stand_in_zalloc(size_t size) {
+  struct block* block = calloc(1, sizeof *block + size);
+  if (block == NULL) abort();
+  block->own_address = (uintptr_t)block;
+  return link_block(block);
+}
+
+void kfree(const void* data) {
+  if (data != NULL) free(unlink_block(data));
+}
+
+void* stand_in_cache_zalloc(struct kmem_cache* cache) {
+  struct block* block = cache->spare;
+  if (block == NULL) return stand_in_zalloc(cache->size);
+  cache->spare = block->next;
+  memset(block->data, 0, cache->size);
+  return link_block(block);
+}
+
+void kmem_cache_free(struct kmem_cache* cache, const void* data) {
+  struct block* block = unlink_block(data);
+  block->next = cache->spare;
+  cache->spare = block;
 }
 
 struct kmem_cache* stand_in_cache(size_t size) {

@@ -105,20 +105,22 @@ static inline void* kcalloc(size_t count, size_t size, gfp_t flags) {
   return stand_in_zalloc(count * size);
 }
 
+// What is freed is what is given next, as slabs do.
+struct block;
 struct kmem_cache {
   size_t size;
+  struct block* spare;
 };
 struct kmem_cache* stand_in_cache(size_t size);
 #define kmem_cache_create(name, size, align, flags, constructor) stand_in_cache(size)
+void* stand_in_cache_zalloc(struct kmem_cache* cache);
 static inline void* kmem_cache_alloc(struct kmem_cache* cache, gfp_t flags) {
-  return stand_in_zalloc(cache->size);
+  return stand_in_cache_zalloc(cache);
 }
 static inline void* kmem_cache_zalloc(struct kmem_cache* cache, gfp_t flags) {
-  return stand_in_zalloc(cache->size);
+  return stand_in_cache_zalloc(cache);
 }
-static inline void kmem_cache_free(struct kmem_cache* cache, void* block) {
-  kfree(block);
-}
+void kmem_cache_free(struct kmem_cache* cache, const void* block);
 static inline void kmem_cache_destroy(struct kmem_cache* cache) {}
 #define kmemleak_transient_leak(pointer) ((void)(pointer))
 
