@@ -66,7 +66,7 @@ std::optional<IovaRange> IovaDomain::alloc_iova(std::uint64_t size, Pfn limit_pf
     return std::nullopt;
   }
 
-  IovaNode& node = take_node({place.pfn_lo, place.pfn_lo + size - 1, IovaKind::Allocated});
+  IovaNode& node = take_node(place.pfn_lo, place.pfn_lo + size - 1, IovaKind::Allocated);
   if (size > 0 && tree_.ordered()) {
     tree_.insert_below(node, *place.above);
   } else if (insert(node, place.above) == IovaTree::Inserted::Detached) {
@@ -84,28 +84,26 @@ std::optional<IovaRange> IovaDomain::alloc_otherwise(std::uint64_t size, Pfn lim
                               ? search_smallest(tree_, ceiling, start_pfn_, IovaRequest(size, size_aligned))
                               : search_down(tree_, anchor_, ceiling, start_pfn_, IovaRequest(size, false));
   if (!place) return std::nullopt;
-  IovaNode& node = take_node({place.pfn_lo, place.pfn_lo + size - 1, IovaKind::Allocated});
+  IovaNode& node = take_node(place.pfn_lo, place.pfn_lo + size - 1, IovaKind::Allocated);
   tree_.insert_below(node, *place.above);
   return node.range;
 }
 
 std::optional<Pfn> IovaDomain::alloc_iova_fast(std::uint64_t size, Pfn limit_pfn, bool flush_rcache) {
-  if (fatal_ != IovaFatal::None) return std::nullopt;
-  if (strategy_ != IovaStrategy::Linux) {
-    const auto range = alloc_otherwise(size, limit_pfn, true);
-    if (!range || range->pfn_lo == 0) return std::nullopt;
-    return range->pfn_lo;
+  if (fatal_ == IovaFatal::None && strategy_ == IovaStrategy::Linux) {
+    const unsigned order = IovaRcache::order_of(size);
+    if (size < std::uint64_t{1} << (IovaRcache::order_count - 1)) size = std::uint64_t{1} << order;
+    if (order < IovaRcache::order_count) {
+      // The difference wraps for a limit below the size, and then any cached pfn will do.
+      if (const Pfn pfn = rcache_.get(current_cpu_, order, limit_pfn + 1 - size); pfn != 0) return pfn;
+    }
   }
-  if (size < std::uint64_t{1} << (IovaRcache::order_count - 1))
-    size = std::uint64_t{1} << iova_align_shift(size);
+  return alloc_uncached(size, limit_pfn, flush_rcache);
+}
 
-  if (const unsigned order = IovaRcache::order_of(size); order < IovaRcache::order_count) {
-    // The difference wraps for a limit below the size, and then any cached pfn will do.
-    if (const Pfn pfn = rcache_.get(current_cpu_, order, limit_pfn + 1 - size); pfn != 0) return pfn;
-  }
-
+std::optional<Pfn> IovaDomain::alloc_uncached(std::uint64_t size, Pfn limit_pfn, bool flush_rcache) {
   std::optional<IovaRange> range = alloc_iova(size, limit_pfn, true);
-  if (!range && flush_rcache) {
+  if (!range && flush_rcache && strategy_ == IovaStrategy::Linux) {
     flush_rcaches();
     range = alloc_iova(size, limit_pfn, true);
   }
@@ -115,6 +113,12 @@ std::optional<Pfn> IovaDomain::alloc_iova_fast(std::uint64_t size, Pfn limit_pfn
 
 void IovaDomain::free_iova(Pfn pfn) {
   if (fatal_ != IovaFatal::None) return;
+  // The last allocation is what is freed most often; in an ordered tree no other range holds its pfns.
+  for (IovaNode* cached : {cached_, cached32_}) {
+    if (tree_.ordered() && cached != nullptr && cached->range.pfn_lo <= pfn && pfn <= cached->range.pfn_hi) {
+      return remove(*cached);
+    }
+  }
   if (IovaNode* node = tree_.find(pfn)) remove(*node);
 }
 
@@ -123,8 +127,12 @@ void IovaDomain::free_iova_fast(Pfn pfn, std::uint64_t size) {
   const unsigned order = IovaRcache::order_of(size);
   if (order >= IovaRcache::order_count || strategy_ != IovaStrategy::Linux) {
     free_iova(pfn);
-    return;
+  } else if (!rcache_.insert_loaded(current_cpu_, order, pfn)) {
+    free_past_loaded(pfn, order);
   }
+}
+
+void IovaDomain::free_past_loaded(Pfn pfn, unsigned order) {
   const IovaRcache::Inserted inserted = rcache_.insert(current_cpu_, order, pfn);
   if (inserted.spilled) {
     for (std::size_t i = 0; i < inserted.spilled->size(); ++i) release_cached((*inserted.spilled)[i]);
@@ -156,8 +164,8 @@ bool IovaDomain::reserve_iova(Pfn pfn_lo, Pfn pfn_hi) {
     }
   }
 
-  IovaNode& node = take_node({pfn_lo, pfn_hi, IovaKind::Reserved});
-  if (insert(node, nullptr) != IovaTree::Inserted::Linked) spare_.push_back(&node);
+  IovaNode& node = take_node(pfn_lo, pfn_hi, IovaKind::Reserved);
+  if (insert(node, nullptr) != IovaTree::Inserted::Linked) give_node(node);
   return true;
 }
 
@@ -213,16 +221,25 @@ IovaSearchState IovaDomain::search_state() const {
   return state;
 }
 
-IovaNode& IovaDomain::take_node(const IovaRange& range) {
-  if (spare_.empty()) {
-    pool_.emplace_back();
-    spare_.push_back(&pool_.back());
+IovaNode& IovaDomain::take_node(Pfn pfn_lo, Pfn pfn_hi, IovaKind kind) {
+  IovaNode* node = spare_;
+  if (node != nullptr) {
+    spare_ = node->parent;
+  } else {
+    node = &pool_.emplace_back();
   }
-  IovaNode& node = *spare_.back();
-  spare_.pop_back();
-  node = IovaNode{};
-  node.range = range;
-  return node;
+  node->range.pfn_lo = pfn_lo;
+  node->range.pfn_hi = pfn_hi;
+  node->range.kind = kind;
+  node->parent = nullptr;
+  node->child = {};
+  node->red = true;
+  return *node;
+}
+
+void IovaDomain::give_node(IovaNode& node) {
+  node.parent = spare_;
+  spare_ = &node;
 }
 
 IovaTree::Inserted IovaDomain::insert(IovaNode& node, IovaNode* start) {
@@ -232,26 +249,27 @@ IovaTree::Inserted IovaDomain::insert(IovaNode& node, IovaNode* start) {
 }
 
 void IovaDomain::remove(IovaNode& node) {
-  const IovaRange& range = node.range;
   if (strategy_ != IovaStrategy::Linux) {
     if (&node == &anchor_) return;
     tree_.erase(node);
-    spare_.push_back(&node);
+    give_node(node);
     return;
   }
   if (cached32_ == nullptr || cached_ == nullptr) {
     fatal_ = IovaFatal::NullDereference;
     return;
   }
+  const IovaRange& range = node.range;
+  IovaNode* const above = IovaTree::next(node);
   if (&node == cached32_ || (range.pfn_hi < dma_32bit_pfn_ && range.pfn_lo >= cached32_->range.pfn_lo)) {
-    cached32_ = IovaTree::next(node);
+    cached32_ = above;
   }
   if (range.pfn_lo < dma_32bit_pfn_) max32_alloc_size_ = dma_32bit_pfn_;
-  if (range.pfn_lo >= cached_->range.pfn_lo) cached_ = IovaTree::next(node);
+  if (range.pfn_lo >= cached_->range.pfn_lo) cached_ = above;
 
-  tree_.erase(node);
+  tree_.erase(node, above);
   if (&node != &anchor_) {
-    spare_.push_back(&node);
+    give_node(node);
   } else if (range.pfn_lo != anchor_pfn) {
     fatal_ = IovaFatal::InvalidFree;
   }

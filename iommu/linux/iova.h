@@ -117,7 +117,10 @@ class IovaDomain {
  private:
   [[nodiscard]] std::optional<IovaRange> alloc_otherwise(std::uint64_t size, Pfn limit_pfn,
                                                          bool size_aligned);
-  IovaNode& take_node(const IovaRange& range);
+  [[nodiscard]] std::optional<Pfn> alloc_uncached(std::uint64_t size, Pfn limit_pfn, bool flush_rcache);
+  void free_past_loaded(Pfn pfn, unsigned order);
+  IovaNode& take_node(Pfn pfn_lo, Pfn pfn_hi, IovaKind kind);
+  void give_node(IovaNode& node);
   IovaTree::Inserted insert(IovaNode& node, IovaNode* start);
   void remove(IovaNode& node);
   void release_cached(Pfn pfn);
@@ -136,7 +139,7 @@ class IovaDomain {
   IovaNode* cached_ = &anchor_;
   IovaNode* cached32_ = &anchor_;
   std::deque<IovaNode> pool_;
-  std::vector<IovaNode*> spare_;
+  IovaNode* spare_ = nullptr;  ///< what the pool has left, linked by parent
 
   IovaRcache rcache_;
   std::vector<bool> online_;

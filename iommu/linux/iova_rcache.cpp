@@ -3,7 +3,6 @@
 #include "iommu/linux/iova_rcache.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 namespace sidewinder::kernel {
@@ -17,15 +16,6 @@ void drain(IovaMagazine& magazine, const IovaRcache::Release& release) {
 
 }  // namespace
 
-Pfn IovaMagazine::pop(Pfn highest) {
-  for (std::size_t i = size_; i-- > 0;) {
-    if (pfns_[i] > highest) continue;
-    --size_;
-    return std::exchange(pfns_[i], pfns_[size_]);
-  }
-  return 0;
-}
-
 IovaRcache::IovaRcache(unsigned cpus, IovaDepot depot) : depot_(depot) {
   for (SizeClass& size_class : classes_) {
     size_class.cpus.resize(cpus);
@@ -36,21 +26,12 @@ IovaRcache::IovaRcache(unsigned cpus, IovaDepot depot) : depot_(depot) {
   }
 }
 
-unsigned IovaRcache::order_of(std::uint64_t size) {
-  return size < 2 ? 0 : static_cast<unsigned>(std::bit_width(size - 1));
-}
-
-Pfn IovaRcache::get(unsigned cpu, unsigned order, Pfn highest) {
-  SizeClass& size_class = classes_[order];
-  Cpu& local = size_class.cpus[cpu];
-  if (local.loaded->empty()) {
-    if (!local.previous->empty()) {
-      std::swap(local.loaded, local.previous);
-    } else if (!size_class.depot.empty()) {
-      local.loaded = take_from_depot(order);
-    }
+void IovaRcache::load_another(Cpu& local, unsigned order) {
+  if (!local.previous->empty()) {
+    std::swap(local.loaded, local.previous);
+  } else if (!classes_[order].depot.empty()) {
+    local.loaded = take_from_depot(order);
   }
-  return local.loaded->pop(highest);
 }
 
 IovaRcache::Inserted IovaRcache::insert(unsigned cpu, unsigned order, Pfn pfn) {

@@ -8,10 +8,12 @@
 #define SIDEWINDER_IOMMU_LINUX_IOVA_RCACHE_H
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "iommu/linux/iova_tree.h"
@@ -31,7 +33,14 @@ class IovaMagazine {
   void clear() { size_ = 0; }
 
   /// The topmost pfn that is at most `highest`; the top one moves into its place. 0: there is none.
-  [[nodiscard]] Pfn pop(Pfn highest);
+  [[nodiscard]] Pfn pop(Pfn highest) {
+    for (std::size_t i = size_; i-- > 0;) {
+      if (pfns_[i] > highest) continue;
+      --size_;
+      return std::exchange(pfns_[i], pfns_[size_]);
+    }
+    return 0;
+  }
 
  private:
   std::size_t size_ = 0;
@@ -60,11 +69,25 @@ class IovaRcache {
   IovaRcache(unsigned cpus, IovaDepot depot);
 
   /// The order of a range of `size` pages (order_base_2); order_count and above are not cached.
-  [[nodiscard]] static unsigned order_of(std::uint64_t size);
+  [[nodiscard]] static unsigned order_of(std::uint64_t size) {
+    return size < 2 ? 0 : static_cast<unsigned>(std::bit_width(size - 1));
+  }
 
   /// 0: nothing suitable is in the one magazine that is looked at.
-  [[nodiscard]] Pfn get(unsigned cpu, unsigned order, Pfn highest);
+  [[nodiscard]] Pfn get(unsigned cpu, unsigned order, Pfn highest) {
+    Cpu& local = classes_[order].cpus[cpu];
+    if (local.loaded->empty()) load_another(local, order);
+    return local.loaded->pop(highest);
+  }
+
   [[nodiscard]] Inserted insert(unsigned cpu, unsigned order, Pfn pfn);
+  /// insert() where the loaded magazine has room, which is most often; false: it has none.
+  [[nodiscard]] bool insert_loaded(unsigned cpu, unsigned order, Pfn pfn) {
+    IovaMagazine& loaded = *classes_[order].cpus[cpu].loaded;
+    if (loaded.full()) return false;
+    loaded.push(pfn);
+    return true;
+  }
 
   void drain_cpu(unsigned cpu, const Release& release);
   void drain_depot(const Release& release);
@@ -85,6 +108,8 @@ class IovaRcache {
     std::vector<Cpu> cpus;
     std::vector<std::unique_ptr<IovaMagazine>> depot;  ///< oldest first
   };
+
+  void load_another(Cpu& local, unsigned order);
 
   IovaDepot depot_;
   std::array<SizeClass, order_count> classes_;

@@ -27,11 +27,6 @@ IovaPlace walk_down(IovaNode& start, Pfn ceiling, Pfn floor, const IovaRequest& 
 
 }  // namespace
 
-IovaRequest::IovaRequest(std::uint64_t size_, bool aligned_)
-    : size(size_),
-      aligned(aligned_),
-      align_mask(std::numeric_limits<Pfn>::max() << (aligned_ ? iova_align_shift(size_) : 0)) {}
-
 IovaPlace search_down(const IovaTree& tree, IovaNode& start, Pfn ceiling, Pfn floor,
                       const IovaRequest& request) {
   if (!tree.ordered()) return walk_down(start, ceiling, floor, request);

@@ -17,7 +17,8 @@ struct IovaRequest {
   bool aligned;        ///< to the size rounded up to a power of two
   Pfn align_mask;
 
-  IovaRequest(std::uint64_t size_, bool aligned_);
+  IovaRequest(std::uint64_t size_, bool aligned_)
+      : size(size_), aligned(aligned_), align_mask(~Pfn{0} << (aligned_ ? iova_align_shift(size_) : 0)) {}
 
   /// The highest place that ends below `ceiling`; wraps where `ceiling` is below the size.
   [[nodiscard]] Pfn below(Pfn ceiling) const { return (ceiling - size) & align_mask; }

@@ -86,13 +86,9 @@ IovaNode* IovaTree::first() const {
 IovaNode* IovaTree::find(Pfn pfn) const {
   IovaNode* at = root_;
   while (at != nullptr) {
-    if (pfn < at->range.pfn_lo) {
-      at = at->on(IovaSide::Left);
-    } else if (pfn > at->range.pfn_hi) {
-      at = at->on(IovaSide::Right);
-    } else {
-      return at;
-    }
+    const bool reached = pfn >= at->range.pfn_lo;
+    if (reached && pfn <= at->range.pfn_hi) return at;
+    at = at->child[reached ? 1 : 0];  // no branch, which would be mispredicted at every other node
   }
   return nullptr;
 }
@@ -163,7 +159,8 @@ IovaNode*& IovaTree::link_to(const IovaNode& node) {
 }
 
 /// `node` goes down to `side`; its child on the other side takes its place.
-void IovaTree::rotate(IovaNode& node, IovaSide side) {
+template <IovaSide side>
+void IovaTree::rotate(IovaNode& node) {
   IovaNode& riser = *node.on(opposite(side));
   link_to(node) = &riser;
   riser.parent = node.parent;
@@ -237,31 +234,36 @@ void IovaTree::extend_down(IovaNode& node, Pfn pfn_lo) {
 void IovaTree::repair_red(IovaNode& inserted) {
   IovaNode* node = &inserted;
   while (is_red(node->parent)) {
-    IovaNode* parent = node->parent;
-    IovaNode* grandparent = parent->parent;
-    const IovaSide side = side_of(*grandparent, parent);
-    IovaNode* uncle = grandparent->on(opposite(side));
-    if (is_red(uncle)) {
-      parent->red = false;
-      uncle->red = false;
-      grandparent->red = true;
-      node = grandparent;
-      continue;
-    }
-    if (parent->on(opposite(side)) == node) {
-      rotate(*parent, side);
-      std::swap(parent, node);
-    }
-    rotate(*grandparent, opposite(side));
-    parent->red = false;
-    grandparent->red = true;
-    return;
+    IovaNode& grandparent = *node->parent->parent;
+    node = grandparent.on(IovaSide::Left) == node->parent
+               ? repair_red_under<IovaSide::Left>(*node, grandparent)
+               : repair_red_under<IovaSide::Right>(*node, grandparent);
+    if (node == nullptr) return;
   }
   if (node->parent == nullptr) node->red = false;
 }
 
-void IovaTree::erase(IovaNode& node) {
-  IovaNode* const above = next(node);
+/// The parent of `node` is to `side`, and red as it is. The node that may have a red parent next; null: none.
+template <IovaSide side>
+IovaNode* IovaTree::repair_red_under(IovaNode& node, IovaNode& grandparent) {
+  IovaNode* parent = node.parent;
+  if (IovaNode* const uncle = grandparent.on(opposite(side)); is_red(uncle)) {
+    parent->red = false;
+    uncle->red = false;
+    grandparent.red = true;
+    return &grandparent;
+  }
+  if (parent->on(opposite(side)) == &node) {
+    rotate<side>(*parent);
+    parent = &node;
+  }
+  rotate<opposite(side)>(grandparent);
+  parent->red = false;
+  grandparent.red = true;
+  return nullptr;
+}
+
+void IovaTree::erase(IovaNode& node, IovaNode* above) {
   if (above != nullptr) above->gap_lo = node.gap_lo;
 
   if (node.on(IovaSide::Left) != nullptr && node.on(IovaSide::Right) != nullptr) {
@@ -307,34 +309,37 @@ void IovaTree::erase(IovaNode& node) {
 void IovaTree::repair_black(IovaNode* parent) {
   const IovaNode* node = nullptr;
   while (parent != nullptr) {
-    const IovaSide side = side_of(*parent, node);
-    IovaNode* sibling = parent->on(opposite(side));
-    if (sibling->red) {
-      rotate(*parent, side);
-      parent->red = true;
-      sibling->red = false;
-      sibling = parent->on(opposite(side));
-    }
-    if (!is_red(sibling->on(IovaSide::Left)) && !is_red(sibling->on(IovaSide::Right))) {
-      sibling->red = true;
-      if (parent->red) {
-        parent->red = false;
-        return;
-      }
-      node = parent;
-      parent = parent->parent;
-      continue;
-    }
-    if (!is_red(sibling->on(opposite(side)))) {
-      rotate(*sibling, opposite(side));
-      sibling = sibling->parent;
-    }
-    rotate(*parent, side);
-    sibling->red = parent->red;
-    parent->red = false;
-    sibling->on(opposite(side))->red = false;
-    return;
+    const bool done = side_of(*parent, node) == IovaSide::Left ? repair_black_at<IovaSide::Left>(*parent)
+                                                               : repair_black_at<IovaSide::Right>(*parent);
+    if (done) return;
+    node = parent;
+    parent = parent->parent;
   }
+}
+
+/// False: now all of `parent` is a black node short.
+template <IovaSide side>
+bool IovaTree::repair_black_at(IovaNode& parent) {
+  IovaNode* sibling = parent.on(opposite(side));
+  if (sibling->red) {
+    rotate<side>(parent);
+    parent.red = true;
+    sibling->red = false;
+    sibling = parent.on(opposite(side));
+  }
+  if (!is_red(sibling->on(IovaSide::Left)) && !is_red(sibling->on(IovaSide::Right))) {
+    sibling->red = true;
+    return std::exchange(parent.red, false);
+  }
+  if (!is_red(sibling->on(opposite(side)))) {
+    rotate<opposite(side)>(*sibling);
+    sibling = sibling->parent;
+  }
+  rotate<side>(parent);
+  sibling->red = parent.red;
+  parent.red = false;
+  sibling->on(opposite(side))->red = false;
+  return true;
 }
 
 }  // namespace sidewinder::kernel

@@ -70,7 +70,8 @@ class IovaTree {
   [[nodiscard]] Inserted insert(IovaNode& node, IovaNode* start);
   /// Right below `above`, into its gap; the tree is ordered, and goes on being.
   void insert_below(IovaNode& node, IovaNode& above);
-  void erase(IovaNode& node);
+  void erase(IovaNode& node) { erase(node, next(node)); }
+  void erase(IovaNode& node, IovaNode* above);   ///< `above` is next(node)
   void extend_down(IovaNode& node, Pfn pfn_lo);  ///< pfn_lo is below the node's
 
   /// The node whose range holds `pfn`; null: none was met on the way down.
@@ -100,7 +101,12 @@ class IovaTree {
  private:
   [[nodiscard]] IovaNode*& link_to(const IovaNode& node);
   void split_gap(IovaNode& node);
-  void rotate(IovaNode& node, IovaSide side);
+  template <IovaSide side>
+  void rotate(IovaNode& node);
+  template <IovaSide side>
+  [[nodiscard]] IovaNode* repair_red_under(IovaNode& node, IovaNode& grandparent);
+  template <IovaSide side>
+  [[nodiscard]] bool repair_black_at(IovaNode& parent);
   void repair_red(IovaNode& inserted);
   void repair_black(IovaNode* parent);
 
