@@ -89,7 +89,7 @@ std::optional<IovaRange> IovaDomain::alloc_otherwise(std::uint64_t size, Pfn lim
   return node.range;
 }
 
-std::optional<Pfn> IovaDomain::alloc_iova_fast(std::uint64_t size, Pfn limit_pfn, bool flush_rcache) {
+Pfn IovaDomain::alloc_fast(std::uint64_t size, Pfn limit_pfn, bool flush_rcache) {
   if (fatal_ == IovaFatal::None && strategy_ == IovaStrategy::Linux) {
     const unsigned order = IovaRcache::order_of(size);
     if (size < std::uint64_t{1} << (IovaRcache::order_count - 1)) size = std::uint64_t{1} << order;
@@ -101,14 +101,13 @@ std::optional<Pfn> IovaDomain::alloc_iova_fast(std::uint64_t size, Pfn limit_pfn
   return alloc_uncached(size, limit_pfn, flush_rcache);
 }
 
-std::optional<Pfn> IovaDomain::alloc_uncached(std::uint64_t size, Pfn limit_pfn, bool flush_rcache) {
+Pfn IovaDomain::alloc_uncached(std::uint64_t size, Pfn limit_pfn, bool flush_rcache) {
   std::optional<IovaRange> range = alloc_iova(size, limit_pfn, true);
   if (!range && flush_rcache && strategy_ == IovaStrategy::Linux) {
     flush_rcaches();
     range = alloc_iova(size, limit_pfn, true);
   }
-  if (!range || range->pfn_lo == 0) return std::nullopt;
-  return range->pfn_lo;
+  return range ? range->pfn_lo : 0;
 }
 
 void IovaDomain::free_iova(Pfn pfn) {

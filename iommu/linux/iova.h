@@ -68,7 +68,10 @@ class IovaDomain {
 
   /// The same, aligned and through the caches, as dma-iommu allocates; fewer than 32 pages become a power of
   /// two. With `flush_rcache`, a failure empties the caches and tries once more.
-  [[nodiscard]] std::optional<Pfn> alloc_iova_fast(std::uint64_t size, Pfn limit_pfn, bool flush_rcache);
+  [[nodiscard]] std::optional<Pfn> alloc_iova_fast(std::uint64_t size, Pfn limit_pfn, bool flush_rcache) {
+    const Pfn pfn = alloc_fast(size, limit_pfn, flush_rcache);
+    return pfn != 0 ? std::optional(pfn) : std::nullopt;
+  }
 
   /// Frees the whole range that holds `pfn`, if there is one, whatever it is.
   void free_iova(Pfn pfn);
@@ -117,7 +120,9 @@ class IovaDomain {
  private:
   [[nodiscard]] std::optional<IovaRange> alloc_otherwise(std::uint64_t size, Pfn limit_pfn,
                                                          bool size_aligned);
-  [[nodiscard]] std::optional<Pfn> alloc_uncached(std::uint64_t size, Pfn limit_pfn, bool flush_rcache);
+  /// As the kernel's, 0: none.
+  [[nodiscard]] Pfn alloc_fast(std::uint64_t size, Pfn limit_pfn, bool flush_rcache);
+  [[nodiscard]] Pfn alloc_uncached(std::uint64_t size, Pfn limit_pfn, bool flush_rcache);
   void free_past_loaded(Pfn pfn, unsigned order);
   IovaNode& take_node(Pfn pfn_lo, Pfn pfn_hi, IovaKind kind);
   void give_node(IovaNode& node);
