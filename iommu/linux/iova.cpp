@@ -80,9 +80,10 @@ std::optional<IovaRange> IovaDomain::alloc_iova(std::uint64_t size, Pfn limit_pf
 std::optional<IovaRange> IovaDomain::alloc_otherwise(std::uint64_t size, Pfn limit_pfn, bool size_aligned) {
   if (size == 0) return std::nullopt;
   const Pfn ceiling = std::min(limit_pfn, anchor_pfn - 1) + 1;
-  const IovaPlace place = strategy_ == IovaStrategy::BestFit
-                              ? search_smallest(tree_, ceiling, start_pfn_, IovaRequest(size, size_aligned))
-                              : search_down(tree_, anchor_, ceiling, start_pfn_, IovaRequest(size, false));
+  const bool best = strategy_ == IovaStrategy::BestFit;
+  const IovaRequest request(size, size_aligned && best);
+  const IovaPlace place = best ? search_smallest(tree_, anchor_, ceiling, start_pfn_, request)
+                               : search_down(tree_, anchor_, ceiling, start_pfn_, request);
   if (!place) return std::nullopt;
   IovaNode& node = take_node(place.pfn_lo, place.pfn_lo + size - 1, IovaKind::Allocated);
   tree_.insert_below(node, *place.above);

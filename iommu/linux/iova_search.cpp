@@ -25,15 +25,19 @@ IovaPlace walk_down(IovaNode& start, Pfn ceiling, Pfn floor, const IovaRequest& 
   }
 }
 
+/// Where a search in an ordered tree begins: what lies above the ceiling is passed by.
+IovaNode* first_of_search(const IovaTree& tree, IovaNode& start, Pfn ceiling) {
+  return start.range.pfn_lo <= ceiling ? &start : tree.at_or_above(ceiling);
+}
+
 }  // namespace
 
 IovaPlace search_down(const IovaTree& tree, IovaNode& start, Pfn ceiling, Pfn floor,
                       const IovaRequest& request) {
   if (!tree.ordered()) return walk_down(start, ceiling, floor, request);
 
-  // The gaps between ranges that lie above the ceiling are passed by; the first below may be cut by it.
-  IovaNode* above = start.range.pfn_lo <= ceiling ? &start : tree.at_or_above(ceiling);
-  Pfn end = std::min(ceiling, above->range.pfn_lo);
+  IovaNode* above = first_of_search(tree, start, ceiling);
+  Pfn end = std::min(ceiling, above->range.pfn_lo);  // of the first gap, which the ceiling may cut
   const RoughSize rough = rough_size(request.size);
   for (;;) {
     if (end < request.size) return {};
@@ -46,11 +50,12 @@ IovaPlace search_down(const IovaTree& tree, IovaNode& start, Pfn ceiling, Pfn fl
   }
 }
 
-IovaPlace search_smallest(const IovaTree& tree, Pfn ceiling, Pfn floor, const IovaRequest& request) {
+IovaPlace search_smallest(const IovaTree& tree, IovaNode& start, Pfn ceiling, Pfn floor,
+                          const IovaRequest& request) {
   IovaPlace smallest;
   std::uint64_t smallest_gap = std::numeric_limits<std::uint64_t>::max();
   const RoughSize rough = rough_size(request.size);
-  for (IovaNode* above = tree.at_or_above(ceiling); above != nullptr;
+  for (IovaNode* above = first_of_search(tree, start, ceiling); above != nullptr;
        above = IovaTree::roomy_below(*above, rough, request.aligned)) {
     const Pfn end = std::min(ceiling, above->range.pfn_lo);
     if (end < request.size) break;

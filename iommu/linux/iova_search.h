@@ -37,8 +37,8 @@ struct IovaPlace {
                                     const IovaRequest& request);
 
 /// The top of the smallest gap that holds the request, the highest such gap among equals; a gap counts as far
-/// as it lies in [floor, ceiling). The tree is ordered and has a node at or above `ceiling`.
-[[nodiscard]] IovaPlace search_smallest(const IovaTree& tree, Pfn ceiling, Pfn floor,
+/// as it lies in [floor, ceiling) and below `start`. The tree is ordered.
+[[nodiscard]] IovaPlace search_smallest(const IovaTree& tree, IovaNode& start, Pfn ceiling, Pfn floor,
                                         const IovaRequest& request);
 
 }  // namespace sidewinder::kernel

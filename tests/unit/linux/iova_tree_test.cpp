@@ -2,6 +2,7 @@
 
 #include "iommu/linux/iova_tree.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
 #include <random>
@@ -121,4 +122,118 @@ TEST_CASE("random insertions and removals keep order and balance") {
       REQUIRE(backwards(tree) == std::vector<Pfn>(expected.rbegin(), expected.rend()));
     }
   }
+}
+
+namespace {
+
+/// What the gaps under a node hold at most, from the ranges alone; false: a node remembers something else.
+bool remembers_gaps(const IovaNode* node, RoughSize& any, RoughSize& aligned) {
+  any = aligned = 0;
+  if (node == nullptr) return true;
+  const IovaNode* below = IovaTree::prev(*node);
+  const Pfn gap_lo = below == nullptr ? 0 : below->range.pfn_hi + 1;
+  if (node->gap_lo != gap_lo) return false;
+  any = rough_size(node->range.pfn_lo - gap_lo);
+  aligned = rough_size(aligned_room(gap_lo, node->range.pfn_lo));
+  for (const IovaNode* child : node->child) {
+    RoughSize child_any = 0;
+    RoughSize child_aligned = 0;
+    if (!remembers_gaps(child, child_any, child_aligned)) return false;
+    if (child != nullptr && child->stale && !node->stale) return false;
+    any = std::max(any, child_any);
+    aligned = std::max(aligned, child_aligned);
+  }
+  return node->stale || node->largest == IovaRoom{any, aligned};
+}
+
+bool remembers_gaps(const IovaTree& tree) {
+  RoughSize any = 0;
+  RoughSize aligned = 0;
+  return remembers_gaps(tree.root(), any, aligned);
+}
+
+/// As roomy_below(), by looking at each gap.
+const IovaNode* next_roomy(const IovaNode& node, std::uint64_t size, bool is_aligned) {
+  for (const IovaNode* at = IovaTree::prev(node); at != nullptr; at = IovaTree::prev(*at)) {
+    const Pfn hi = at->range.pfn_lo;
+    if (size <= (is_aligned ? aligned_room(at->gap_lo, hi) : hi - at->gap_lo)) return at;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("the gaps are known after any change, and the next that has room is found") {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 40; ++round) {
+    IovaTree tree;
+    std::map<Pfn, IovaNode> nodes;
+    nodes[5000] = node_at(5000, 5000);
+    REQUIRE(tree.insert(nodes[5000], nullptr) == IovaTree::Inserted::Linked);
+    for (int i = 0; i < 300; ++i) {
+      const auto above = nodes.lower_bound(random() % 4900);
+      IovaNode& next = above->second;
+      const Pfn lo = next.gap_lo + random() % 30;
+      const Pfn hi = lo + random() % 20;
+      const auto action = random() % 8;
+      if (action < 3 && hi < next.range.pfn_lo) {
+        IovaNode& node = nodes[lo];
+        node.range = {lo, hi, IovaKind::Allocated};
+        REQUIRE(tree.insert(node, nullptr) == IovaTree::Inserted::Linked);
+      } else if (action < 5 && hi < next.range.pfn_lo) {
+        IovaNode& node = nodes[lo];
+        node.range = {lo, hi, IovaKind::Allocated};
+        tree.insert_below(node, next);
+      } else if (action == 5 && next.gap_lo < next.range.pfn_lo) {
+        tree.extend_down(next, next.range.pfn_lo - 1);
+      } else if (nodes.size() > 1 && above->first != 5000) {
+        tree.erase(next);
+        nodes.erase(above);
+      }
+      REQUIRE(tree.ordered());
+      REQUIRE(black_height(tree.root()) > 0);
+      REQUIRE(remembers_gaps(tree));
+      if (i % 3 != 0) continue;
+      IovaNode& from = nodes.lower_bound(random() % 5000)->second;
+      const std::uint64_t size = random() % 60;
+      const bool aligned = random() % 2 == 0;
+      REQUIRE(IovaTree::roomy_below(from, rough_size(size), aligned) == next_roomy(from, size, aligned));
+      REQUIRE(remembers_gaps(tree));
+      const Pfn pfn = random() % 4900;
+      const IovaNode* lowest = tree.at_or_above(pfn);
+      REQUIRE((lowest != nullptr && lowest->range.pfn_lo >= pfn));
+      REQUIRE((IovaTree::prev(*lowest) == nullptr || IovaTree::prev(*lowest)->range.pfn_lo < pfn));
+    }
+  }
+}
+
+TEST_CASE("a tree is ordered until a range is inverted, overlaps, or has its place taken") {
+  IovaNode low = node_at(10, 19);
+  IovaNode high = node_at(40, 49);
+  const auto still_ordered = [&](IovaNode node) {
+    IovaTree tree;
+    static_cast<void>(tree.insert(low, nullptr));
+    static_cast<void>(tree.insert(high, nullptr));
+    static_cast<void>(tree.insert(node, nullptr));
+    const bool before = tree.ordered();
+    if (IovaTree::next(node) != nullptr) tree.erase(node);
+    CHECK(tree.ordered() == before);
+    return before;
+  };
+  CHECK(still_ordered(node_at(20, 39)));
+  CHECK(still_ordered(node_at(0, 9)));
+  CHECK(still_ordered(node_at(50, ~Pfn{0})));
+  CHECK_FALSE(still_ordered(node_at(19, 39)));
+  CHECK_FALSE(still_ordered(node_at(20, 40)));
+  CHECK_FALSE(still_ordered(node_at(30, 29)));
+  CHECK_FALSE(still_ordered(node_at(40, 41)));
+  CHECK_FALSE(still_ordered(node_at(49, 60)));
+
+  IovaTree tree;
+  static_cast<void>(tree.insert(low, nullptr));
+  static_cast<void>(tree.insert(high, nullptr));
+  tree.extend_down(high, 20);
+  CHECK(tree.ordered());
+  tree.extend_down(high, 19);
+  CHECK_FALSE(tree.ordered());
 }
