@@ -38,21 +38,29 @@ void mark_stale(IovaNode* node) {
   for (; node != nullptr && !node->stale; node = node->parent) node->stale = true;
 }
 
-IovaRoom room_of(const IovaNode& node) {
-  const Pfn gap_hi = node.range.pfn_lo;
-  return {rough_size(gap_hi - node.gap_lo), rough_size(aligned_room(node.gap_lo, gap_hi))};
+std::uint64_t gap_of(const IovaNode& node) {
+  return node.range.pfn_lo - node.gap_lo;
+}
+
+RoughSize aligned_room_of(const IovaNode& node) {
+  return rough_size(aligned_room(node.gap_lo, node.range.pfn_lo));
 }
 
 /// As deep as the tree is, which is at most twice the logarithm of its nodes.
 void refresh(IovaNode& node) {
-  node.largest = room_of(node);
-  node.stale = false;
+  IovaRoom largest;
   for (IovaNode* child : node.child) {
     if (child == nullptr) continue;
     if (child->stale) refresh(*child);
-    node.largest.any = std::max(node.largest.any, child->largest.any);
-    node.largest.aligned = std::max(node.largest.aligned, child->largest.aligned);
+    largest.any = std::max(largest.any, child->largest.any);
+    largest.aligned = std::max(largest.aligned, child->largest.aligned);
   }
+  const RoughSize gap = rough_size(gap_of(node));
+  largest.any = std::max(largest.any, gap);
+  // A gap has no more room for what is aligned: often that spares a look.
+  if (gap > largest.aligned) largest.aligned = std::max(largest.aligned, aligned_room_of(node));
+  node.largest = largest;
+  node.stale = false;
 }
 
 void link(IovaNode& node, IovaNode& parent, IovaSide side) {
@@ -123,20 +131,20 @@ IovaNode* IovaTree::at_or_above(Pfn pfn) const {
 }
 
 IovaNode* IovaTree::roomy_below(IovaNode& node, RoughSize size, bool aligned) {
-  const auto holds = [size, aligned](const IovaRoom& room) {
-    return (aligned ? room.aligned : room.any) >= size;
+  const auto holds = [size, aligned](const IovaNode& at) {
+    return rough_size(gap_of(at)) >= size && (!aligned || aligned_room_of(at) >= size);
   };
-  const auto under = [&holds](IovaNode* at) {
+  const auto under = [size, aligned](IovaNode* at) {
     if (at == nullptr) return false;
     if (at->stale) refresh(*at);
-    return holds(at->largest);
+    return (aligned ? at->largest.aligned : at->largest.any) >= size;
   };
   // The highest under `at`, which is known to have one.
   const auto highest = [&](IovaNode* at) {
     for (;;) {
       if (under(at->on(IovaSide::Right))) {
         at = at->on(IovaSide::Right);
-      } else if (holds(room_of(*at))) {
+      } else if (holds(*at)) {
         return at;
       } else {
         at = at->on(IovaSide::Left);
@@ -149,7 +157,7 @@ IovaNode* IovaTree::roomy_below(IovaNode& node, RoughSize size, bool aligned) {
     if (under(at->on(IovaSide::Left))) return highest(at->on(IovaSide::Left));
     while (at->parent != nullptr && at->parent->on(IovaSide::Left) == at) at = at->parent;
     IovaNode* const parent = at->parent;
-    if (parent == nullptr || holds(room_of(*parent))) return parent;
+    if (parent == nullptr || holds(*parent)) return parent;
     at = parent;
   }
 }

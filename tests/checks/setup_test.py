@@ -53,11 +53,12 @@ class Setup(ScriptTest):
         self.write("missing", "catch2\nclang-tidy-14\ngcovr\n")
         self.assertEqual(self.setup_asks("--run-only"), (0, "", []))
 
-    def test_coverage_and_fuzzing_ask_for_their_own(self):
-        self.write("missing", "gcovr\nclang-14\n")
+    def test_coverage_fuzzing_and_benchmarks_ask_for_their_own(self):
+        self.write("missing", "gcovr\nclang-14\nlibbenchmark-dev\n")
         self.assertEqual(self.setup_asks(), (0, "", []))
         self.assertEqual(self.setup_asks("--coverage")[1], "setup: installing gcovr\n")
         self.assertEqual(self.setup_asks("--fuzz")[1], "setup: installing clang-14\n")
+        self.assertEqual(self.setup_asks("--bench")[1], "setup: installing libbenchmark-dev\n")
 
     def test_a_failed_install_fails(self):
         self.write("missing", "cmake\n")

@@ -210,7 +210,8 @@ TEST_CASE("the gaps are known after any change, and the next that has room is fo
 TEST_CASE("a tree is ordered until a range is inverted, overlaps, or has its place taken") {
   IovaNode low = node_at(10, 19);
   IovaNode high = node_at(40, 49);
-  const auto still_ordered = [&](IovaNode node) {
+  const auto still_ordered = [&](const IovaRange& range) {
+    IovaNode node = node_at(range.pfn_lo, range.pfn_hi);
     IovaTree tree;
     static_cast<void>(tree.insert(low, nullptr));
     static_cast<void>(tree.insert(high, nullptr));
@@ -220,14 +221,14 @@ TEST_CASE("a tree is ordered until a range is inverted, overlaps, or has its pla
     CHECK(tree.ordered() == before);
     return before;
   };
-  CHECK(still_ordered(node_at(20, 39)));
-  CHECK(still_ordered(node_at(0, 9)));
-  CHECK(still_ordered(node_at(50, ~Pfn{0})));
-  CHECK_FALSE(still_ordered(node_at(19, 39)));
-  CHECK_FALSE(still_ordered(node_at(20, 40)));
-  CHECK_FALSE(still_ordered(node_at(30, 29)));
-  CHECK_FALSE(still_ordered(node_at(40, 41)));
-  CHECK_FALSE(still_ordered(node_at(49, 60)));
+  CHECK(still_ordered({20, 39}));
+  CHECK(still_ordered({0, 9}));
+  CHECK(still_ordered({50, ~Pfn{0}}));
+  CHECK_FALSE(still_ordered({19, 39}));
+  CHECK_FALSE(still_ordered({20, 40}));
+  CHECK_FALSE(still_ordered({30, 29}));
+  CHECK_FALSE(still_ordered({40, 41}));
+  CHECK_FALSE(still_ordered({49, 60}));
 
   IovaTree tree;
   static_cast<void>(tree.insert(low, nullptr));
