@@ -70,8 +70,8 @@ std::string text(const Answer& given) {
   return buffer.data();
 }
 
-enum class Profile : std::uint8_t { Small, High, Cached, Video, Misuse };
-constexpr std::array profile_names = {"small", "high", "cached", "video", "misuse"};
+enum class Profile : std::uint8_t { Small, High, Cached, Video, Crowded, Misuse };
+constexpr std::array profile_names = {"small", "high", "cached", "video", "crowded", "misuse"};
 
 struct Tally {
   std::uint64_t calls = 0, failures = 0, warnings = 0, oopses = 0, spins = 0, spills = 0, trims = 0;
@@ -139,6 +139,10 @@ class Trial {
         space_ = Pfn{0xdac00000} >> ours_.shift();
         limits_ = {space_ - 1, space_ - 1, (Pfn{0x25800000} >> ours_.shift()) - 1, pfn32 - 1};
         break;
+      case Profile::Crowded:
+        space_ = 5'000 + below(40'000);
+        limits_ = {space_, space_, space_ - space_ / 7, pfn32 + space_, pfn32 + space_ / 3, pfn32 * 16 - 1};
+        break;
       case Profile::Misuse:
         space_ = 100 + below(2000);
         limits_ = {space_, space_ / 2, highest_pfn, 0, highest_pfn - 1, pfn32 - 1, pfn32, below(40)};
@@ -157,6 +161,9 @@ class Trial {
                           : ((chance(70) ? 33 : 130) * (std::uint64_t{1} << 20) >> ours_.shift());
       case Profile::High:
         return chance(80) ? 1 + below(64) : std::uint64_t{1} << below(22);
+      case Profile::Crowded:
+        if (chance(5)) return 65 + below(chance(50) ? 300 : 6000);
+        return chance(70) ? 1 + below(8) : std::uint64_t{1} << below(7);
       case Profile::Misuse:
         if (chance(1)) return highest_pfn / 2 - below(3);
         return 1 + below(chance(80) ? 40 : 400);
@@ -166,25 +173,40 @@ class Trial {
     return 1;
   }
 
+  struct Shares {
+    unsigned fast_alloc = 25, fast_free = 20, alloc = 25, free = 15;
+  };
+
+  /// The cached profile swings between filling and emptying, so that magazines pile up beyond what a depot
+  /// holds; the crowded one, so that holes of all sizes lie between thousands of ranges.
+  Shares choose_shares() {
+    if (profile_ == Profile::Cached) {
+      if (live_.size() > 13'000 || below(20'000) == 0) filling_ = false;
+      if (live_.size() < 500) filling_ = true;
+      return filling_ ? Shares{80, 10, 25, 15} : Shares{10, 80, 25, 15};
+    }
+    if (profile_ == Profile::Crowded) {
+      if (live_.size() > 2'000) filling_ = false;
+      if (live_.size() < 1'200) filling_ = true;
+      return filling_ ? Shares{10, 2, 78, 2} : Shares{3, 5, 32, 52};
+    }
+    return {};
+  }
+
   void one_call() {
     ++tally_->calls;
-    // The cached profile swings between filling and emptying, so that magazines pile up beyond what a depot
-    // holds.
-    if (live_.size() > 13'000 || below(20'000) == 0) filling_ = false;
-    if (live_.size() < 500) filling_ = true;
-    const unsigned fast_alloc = profile_ == Profile::Cached ? (filling_ ? 80 : 10) : 25;
-    const unsigned fast_free = profile_ == Profile::Cached ? (filling_ ? 10 : 80) : 20;
+    const Shares shares = choose_shares();
     unsigned pick = static_cast<unsigned>(below(100));
     const auto is = [&pick](unsigned share) {
       const bool hit = pick < share;
       pick -= share;
       return hit;
     };
-    if (is(fast_alloc)) return alloc_fast();
-    if (is(fast_free)) return free_fast();
+    if (is(shares.fast_alloc)) return alloc_fast();
+    if (is(shares.fast_free)) return free_fast();
     if (profile_ == Profile::Cached && is(8)) return change_cpu();
-    if (is(25)) return alloc();
-    if (is(15)) return free_one();
+    if (is(shares.alloc)) return alloc();
+    if (is(shares.free)) return free_one();
     if (is(5)) return reserve();
     if (is(4)) return find();
     change_cpu();
@@ -493,9 +515,10 @@ int main(int argc, char** argv) {
   std::array<Tally, profile_names.size()> tallies{};
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     for (std::size_t profile = 0; profile < profile_names.size(); ++profile) {
-      const unsigned calls = static_cast<Profile>(profile) == Profile::Cached   ? 60'000
-                             : static_cast<Profile>(profile) == Profile::Misuse ? 300
-                                                                                : 1500;
+      const unsigned calls = static_cast<Profile>(profile) == Profile::Cached    ? 60'000
+                             : static_cast<Profile>(profile) == Profile::Crowded ? 8'000
+                             : static_cast<Profile>(profile) == Profile::Misuse  ? 300
+                                                                                 : 1500;
       // A misused domain soon ends in an oops: many short lives.
       const unsigned lives = static_cast<Profile>(profile) == Profile::Misuse                    ? 20
                              : static_cast<Profile>(profile) == Profile::Cached && seed % 5 != 0 ? 0
