@@ -114,10 +114,9 @@ Pfn IovaDomain::alloc_uncached(std::uint64_t size, Pfn limit_pfn, bool flush_rca
 void IovaDomain::free_iova(Pfn pfn) {
   if (fatal_ != IovaFatal::None) return;
   // The last allocation is what is freed most often; in an ordered tree no other range holds its pfns.
-  for (IovaNode* cached : {cached_, cached32_}) {
-    if (tree_.ordered() && cached != nullptr && cached->range.pfn_lo <= pfn && pfn <= cached->range.pfn_hi) {
-      return remove(*cached);
-    }
+  IovaNode* const last = pfn < dma_32bit_pfn_ ? cached32_ : cached_;
+  if (tree_.ordered() && last != nullptr && last->range.pfn_lo <= pfn && pfn <= last->range.pfn_hi) {
+    return remove(*last);
   }
   if (IovaNode* node = tree_.find(pfn)) remove(*node);
 }

@@ -55,10 +55,12 @@ void refresh(IovaNode& node) {
     largest.any = std::max(largest.any, child->largest.any);
     largest.aligned = std::max(largest.aligned, child->largest.aligned);
   }
-  const RoughSize gap = rough_size(gap_of(node));
-  largest.any = std::max(largest.any, gap);
-  // A gap has no more room for what is aligned: often that spares a look.
-  if (gap > largest.aligned) largest.aligned = std::max(largest.aligned, aligned_room_of(node));
+  if (const std::uint64_t gap = gap_of(node); gap != 0) {
+    const RoughSize rough = rough_size(gap);
+    largest.any = std::max(largest.any, rough);
+    // A gap has no more room for what is aligned: often that spares a look.
+    if (rough > largest.aligned) largest.aligned = std::max(largest.aligned, aligned_room_of(node));
+  }
   node.largest = largest;
   node.stale = false;
 }
