@@ -179,6 +179,7 @@ TEST_CASE("what breaks Linux does nothing elsewhere") {
     CHECK(domain.ranges().empty());
     CHECK(domain.reserve_iova(~Pfn{0} - 5, ~Pfn{0}));
     domain.free_iova(~Pfn{0} - 3);
+    CHECK(domain.find_iova(~Pfn{0} - 3));
     CHECK(low_of(domain.alloc_iova(16, ~Pfn{0}, false)) == ~Pfn{0} - 5 - 16);
     CHECK(domain.fatal() == IovaFatal::None);
     CHECK(domain.warnings() == 0);
