@@ -131,16 +131,16 @@ TEST_CASE("registers for the context bank") {
   const auto registers = [](IoPgtableConfig config) { return Tables(config).tables->registers(); };
   const IoPgtable::Registers coherent = registers({.ias = 36, .oas = 40, .coherent_walk = true});
   CHECK(coherent.ttbr == root);
-  CHECK(coherent.mair == 0xf404'ff44);
+  CHECK(coherent.mair == 0xffff'ffff'f404'ff44);
   CHECK(coherent.tsz == 28);
-  CHECK(coherent.tg0 == 0);
-  CHECK(coherent.sh0 == 3);
-  CHECK(coherent.irgn0 == 1);
-  CHECK(coherent.orgn0 == 1);
+  CHECK(coherent.tg == 0);
+  CHECK(coherent.sh == 3);
+  CHECK(coherent.irgn == 1);
+  CHECK(coherent.orgn == 1);
   const IoPgtable::Registers other = registers({.ias = 36, .oas = 40, .coherent_walk = false});
-  CHECK(other.sh0 == 2);
-  CHECK(other.irgn0 == 0);
-  CHECK(other.orgn0 == 0);
+  CHECK(other.sh == 2);
+  CHECK(other.irgn == 0);
+  CHECK(other.orgn == 0);
 
   const unsigned sizes[] = {32, 36, 40, 42, 44, 48};
   for (std::uint32_t code = 0; code < 6; ++code) CHECK(registers({.oas = sizes[code]}).ips == code);
