@@ -6,50 +6,14 @@
 #ifndef SIDEWINDER_TESTS_UNIT_LINUX_IO_PGTABLE_FIXTURE_H
 #define SIDEWINDER_TESTS_UNIT_LINUX_IO_PGTABLE_FIXTURE_H
 
-#include <string>
-#include <vector>
+#include <optional>
 
 #include "iommu/arch/stage1.h"
 #include "iommu/linux/io_pgtable.h"
+#include "tests/support/flush_recorder.h"
 #include "tests/support/plain_machine.h"
 
 namespace sidewinder::test {
-
-struct FlushCall {
-  enum class Kind : std::uint8_t { Walk, Page };
-
-  Kind kind = Kind::Page;
-  std::uint64_t iova = 0;
-  std::uint64_t size = 0;  ///< Walk: bytes of the table's range. Page: the entry's.
-  std::uint64_t granule = 0;
-
-  friend bool operator==(const FlushCall&, const FlushCall&) = default;
-};
-
-inline FlushCall flushed_page(std::uint64_t iova, std::uint64_t size) {
-  return {FlushCall::Kind::Page, iova, size, size};
-}
-
-inline FlushCall flushed_walk(std::uint64_t iova, std::uint64_t size) {
-  return {FlushCall::Kind::Walk, iova, size, 0x1000};
-}
-
-inline std::ostream& operator<<(std::ostream& out, const FlushCall& call) {
-  return out << (call.kind == FlushCall::Kind::Walk ? "walk " : "page ") << std::hex << call.iova << " + "
-             << call.size << " by " << call.granule;
-}
-
-class FlushRecorder : public kernel::TlbFlush {
- public:
-  void flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t granule) override {
-    calls.push_back({FlushCall::Kind::Walk, iova, size, granule});
-  }
-  void add_page(std::uint64_t iova, std::uint64_t granule) override {
-    calls.push_back({FlushCall::Kind::Page, iova, granule, granule});
-  }
-
-  std::vector<FlushCall> calls;
-};
 
 struct Tables {
   static constexpr kernel::PhysAddr root = 0x8000'0000;
