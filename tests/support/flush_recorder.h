@@ -6,6 +6,7 @@
 #define SIDEWINDER_TESTS_SUPPORT_FLUSH_RECORDER_H
 
 #include <cstdint>
+#include <functional>
 #include <ostream>
 #include <vector>
 
@@ -41,12 +42,15 @@ class FlushRecorder : public kernel::TlbFlush {
  public:
   void flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t granule) override {
     calls.push_back(flushed_walk(iova, size, granule));
+    if (on_call) on_call(calls.back());
   }
   void add_page(std::uint64_t iova, std::uint64_t granule) override {
     calls.push_back(flushed_page(iova, granule));
+    if (on_call) on_call(calls.back());
   }
 
   std::vector<FlushCall> calls;
+  std::function<void(const FlushCall&)> on_call;  ///< what else is true at that moment
 };
 
 }  // namespace sidewinder::test

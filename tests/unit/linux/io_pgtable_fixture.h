@@ -6,12 +6,14 @@
 #ifndef SIDEWINDER_TESTS_UNIT_LINUX_IO_PGTABLE_FIXTURE_H
 #define SIDEWINDER_TESTS_UNIT_LINUX_IO_PGTABLE_FIXTURE_H
 
+#include <bit>
 #include <optional>
 
 #include "iommu/arch/stage1.h"
 #include "iommu/linux/io_pgtable.h"
 #include "tests/support/flush_recorder.h"
 #include "tests/support/plain_machine.h"
+#include "tests/support/recording_bus.h"
 
 namespace sidewinder::test {
 
@@ -23,10 +25,11 @@ struct Tables {
 
   explicit Tables(kernel::IoPgtableConfig config = {.ias = 36, .oas = 36, .coherent_walk = true},
                   std::uint64_t pages_of_memory = 4096)
-      : machine(machine_with(pages_of_memory)),
+      : sizes(config.page_sizes),
+        machine(machine_with(pages_of_memory)),
         memory{root, pages_of_memory * page},
         pages(machine, std::span(&memory, 1), 0.0, 1),
-        tables(kernel::IoPgtable::create(machine, pages, flush, config)) {}
+        tables(kernel::IoPgtable::create(bus, pages, flush, config)) {}
 
   /// What map_pages returned, and the bytes it mapped.
   struct Mapped {
@@ -40,11 +43,15 @@ struct Tables {
     return result;
   }
 
-  /// An independent reader: the SMMU's walker over the same memory.
+  [[nodiscard]] std::uint64_t page_bytes() const { return sizes & -sizes; }
+
+  /// An independent reader of stage 1: the SMMU's walker over the same memory.
   [[nodiscard]] arch::Walk walk(std::uint64_t iova) {
     const kernel::IoPgtable::Registers registers = tables->registers();
     arch::Stage1 regime;
-    regime.ttb[0] = {.base = registers.ttbr, .tsz = static_cast<std::uint8_t>(registers.tsz)};
+    regime.ttb[0] = {.base = registers.ttbr,
+                     .tsz = static_cast<std::uint8_t>(registers.tsz),
+                     .granule = static_cast<layout::vmsa64::Granule>(std::countr_zero(page_bytes()))};
     regime.ttb[1] = {.walk_disabled = true};
     regime.mair = registers.mair;
     return arch::walk_stage1(regime, iova, machine);
@@ -64,7 +71,9 @@ struct Tables {
     return config;
   }
 
+  std::uint64_t sizes;
   PlainMachine machine;
+  RecordingBus bus{machine, false};  ///< of the tables' own accesses
   kernel::PhysRange memory;
   kernel::PageAllocator pages;
   FlushRecorder flush;
