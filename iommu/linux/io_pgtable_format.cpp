@@ -41,13 +41,10 @@ std::optional<std::uint32_t> ips_of(unsigned bits) {
   return static_cast<std::uint32_t>(found - physical_sizes.begin());
 }
 
-/// arm_lpae_restrict_pgsizes(): the CPU's page size if the SMMU has it, else the largest below it, else the
-/// smallest above it.
+/// arm_lpae_restrict_pgsizes(): the CPU's page size if the SMMU has it, else the smallest of the SMMU's (of
+/// those below the CPU's Linux takes the largest, but none is a granule).
 std::uint64_t granule_from(std::uint64_t sizes) {
-  if ((sizes & cpu_page) != 0) return cpu_page;
-  const std::uint64_t below = sizes & (cpu_page - 1);
-  if (below != 0) return std::bit_floor(below);
-  return sizes & -sizes;
+  return (sizes & cpu_page) != 0 ? cpu_page : sizes & -sizes;
 }
 
 std::uint64_t sizes_with(Granule granule, unsigned oas) {

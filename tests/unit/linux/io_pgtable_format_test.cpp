@@ -30,7 +30,7 @@ std::uint64_t leaf(const LpaeFormat& format, IommuProt prot, unsigned level = 3,
 
 }  // namespace
 
-TEST_CASE("page sizes are those of one granule: the CPU's, else the largest below, else the smallest above") {
+TEST_CASE("page sizes are those of one granule: the CPU's, else the smallest") {
   const auto sizes = [](std::uint64_t supported, unsigned oas = 48) {
     return made({.oas = oas, .page_sizes = supported}).config().page_sizes;
   };

@@ -203,6 +203,17 @@ TEST_CASE("every table in the way goes, until a block is") {
   CHECK(t.tables->iova_to_phys(99 * MiB2 + 1) == GiB1 + 99 * MiB2 + 1);
 }
 
+TEST_CASE("what others map while a table in the way is flushed is found") {
+  Tables t;
+  REQUIRE(t.map(0, 0, page).status);
+  t.flush.on_call = [&](const test::FlushCall& call) {
+    if (call == flushed_walk(0, MiB2)) CHECK(t.map(2 * MiB2, 5 * MiB2, MiB2).status);
+  };
+  CHECK(failed_with(t.map(0, GiB1, MiB2, 4).status, Errno::EEXIST_));
+  CHECK(t.tables->iova_to_phys(2 * MiB2) == 5 * MiB2);
+  CHECK_FALSE(t.tables->iova_to_phys(0));
+}
+
 TEST_CASE("a walk that does not snoop: tables are marked after they are linked, leaves never") {
   Tables t({.ias = 36, .oas = 36, .coherent_walk = false});
   t.bus.recording = true;
