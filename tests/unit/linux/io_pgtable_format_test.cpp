@@ -225,7 +225,7 @@ TEST_CASE("what is a table, a leaf, or neither") {
     CHECK(LpaeFormat::is_leaf(D::of(3), level) == (level == 3));
     CHECK_FALSE(LpaeFormat::is_table(D::of(1), level));
     CHECK(LpaeFormat::is_leaf(D::of(1), level) == (level != 3));
-    for (const std::uint64_t invalid : {0, 2}) {
+    for (const std::uint64_t invalid : {std::uint64_t{0}, std::uint64_t{2}}) {
       CHECK_FALSE(LpaeFormat::is_table(D::of(invalid), level));
       CHECK_FALSE(LpaeFormat::is_leaf(D::of(invalid), level));
     }
