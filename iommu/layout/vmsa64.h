@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// VMSAv8-64 stage 1 translation table descriptors (DDI 0487, "The VMSAv8-64 translation table format
-// descriptors"), for the 4 KiB, 16 KiB and 64 KiB granules with 48-bit output addresses.
+// VMSAv8-64 translation table descriptors of both stages (DDI 0487, "The VMSAv8-64 translation table format
+// descriptors"), for the 4 KiB, 16 KiB and 64 KiB granules.
 
 #ifndef SIDEWINDER_IOMMU_LAYOUT_VMSA64_H
 #define SIDEWINDER_IOMMU_LAYOUT_VMSA64_H
@@ -16,8 +16,9 @@ struct Descriptor : Bits<Descriptor, std::uint64_t> {
   using Valid = Field<0>;
   using Type = Field<1>;  ///< levels 0-2: 1 table, 0 block; level 3: 1 page, 0 reserved
   using Address = Field<47, 12>;
+  using AddressHigh = Field<15, 12>;  ///< 64 KiB granule with 52-bit addresses (FEAT_LPA): bits 51:48
 
-  // Block and page.
+  // Block and page, stage 1.
   using AttrIndx = Field<4, 2>;
   using NS = Field<5>;
   using AP1 = Field<6>;  ///< accessible at EL0
@@ -30,7 +31,13 @@ struct Descriptor : Bits<Descriptor, std::uint64_t> {
   using UXN = Field<54>;
   using Software = Field<58, 55>;
 
-  // Table.
+  // Block and page, stage 2, where it differs ("Attribute fields in stage 2 VMSAv8-64 Block and Page
+  // descriptors").
+  using MemAttr = Field<5, 2>;
+  using S2AP = Field<7, 6>;  ///< bit 0: readable, bit 1: writable
+  using XN = Field<54, 53>;  ///< two bits with FEAT_XNX
+
+  // Table, stage 1.
   using PXNTable = Field<59>;
   using UXNTable = Field<60>;
   using APTable0 = Field<61>;  ///< no access at EL0 below

@@ -22,10 +22,10 @@ ContextBankSetup setup_for(const IoPgtable::Registers& registers, std::uint16_t 
       .mair = registers.mair,
       .tcr = TCR{}
                  .set<TCR::T0SZ>(registers.tsz)
-                 .set<TCR::TG0>(registers.tg0)
-                 .set<TCR::SH0>(registers.sh0)
-                 .set<TCR::ORGN0>(registers.orgn0)
-                 .set<TCR::IRGN0>(registers.irgn0)
+                 .set<TCR::TG0>(registers.tg)
+                 .set<TCR::SH0>(registers.sh)
+                 .set<TCR::ORGN0>(registers.orgn)
+                 .set<TCR::IRGN0>(registers.irgn)
                  .set<TCR::EPD1>(1)
                  .raw,
       .tcr2 = TCR2{}.set<TCR2::PASize>(registers.ips).set<TCR2::SEP>(sep_upstream).set<TCR2::AS>(1).raw,

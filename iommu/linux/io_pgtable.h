@@ -1,31 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Stage 1 VMSAv8-64 tables as Linux builds them (drivers/iommu/io-pgtable-arm.c, ARM_64_LPAE_S1): every table
-// is in the machine's memory and is read and written only through the HostBus.
+// VMSAv8-64 tables of both stages as Linux builds them (drivers/iommu/io-pgtable-arm.c, ARM_64_LPAE_S1 and
+// ARM_64_LPAE_S2): every table is in the machine's memory and is read and written only through the HostBus.
 
 #ifndef SIDEWINDER_IOMMU_LINUX_IO_PGTABLE_H
 #define SIDEWINDER_IOMMU_LINUX_IO_PGTABLE_H
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
-#include "iommu/layout/vmsa64.h"
 #include "iommu/linux/errno.h"
 #include "iommu/linux/host_bus.h"
+#include "iommu/linux/io_pgtable_format.h"
 #include "iommu/linux/page_allocator.h"
 
 namespace sidewinder::kernel {
-
-/// include/linux/iommu.h: IOMMU_READ and so on.
-struct IommuProt {
-  bool read = false;
-  bool write = false;
-  bool cache = false;  ///< coherent with the CPU's caches
-  bool noexec = false;
-  bool mmio = false;
-  bool privileged = false;
-};
 
 /// struct iommu_flush_ops: what the tables' user does about the TLB.
 class TlbFlush {
@@ -35,18 +26,13 @@ class TlbFlush {
   virtual void add_page(std::uint64_t iova, std::uint64_t granule) = 0;  ///< may complete later
 };
 
-struct IoPgtableConfig {
-  unsigned ias = 48;           ///< input address bits, 21-48
-  unsigned oas = 48;           ///< output address bits
-  bool coherent_walk = false;  ///< the SMMU snoops the CPU's caches
-};
-
 class IoPgtable {
  public:
-  static constexpr layout::vmsa64::Granule granule = layout::vmsa64::Granule::Size4K;
-  static constexpr std::uint64_t page_sizes = 0x4020'1000;  ///< pgsize_bitmap: 4 KiB, 2 MiB, 1 GiB
+  using Registers = IoPgtableRegisters;
 
-  /// Allocates the root table; nullopt: no memory.
+  static constexpr std::uint64_t page_sizes = page_sizes_4k;  ///< those of the default configuration
+
+  /// Allocates the root table; nullopt: no memory, or a configuration that LpaeFormat::of refuses.
   [[nodiscard]] static std::optional<IoPgtable> create(HostBus& bus, PageAllocator& pages, TlbFlush& flush,
                                                        const IoPgtableConfig& config);
 
@@ -54,53 +40,64 @@ class IoPgtable {
   IoPgtable& operator=(IoPgtable&&) = delete;
   ~IoPgtable();  ///< frees every table
 
-  struct Registers {
-    std::uint64_t ttbr = 0;  ///< table base, no ASID
-    std::uint64_t mair = 0;
-    std::uint32_t tsz = 0, tg0 = 0, sh0 = 0, orgn0 = 0, irgn0 = 0;
-    std::uint32_t ips = 0;  ///< TCR2.PASize
-  };
-  [[nodiscard]] Registers registers() const;
+  [[nodiscard]] const LpaeFormat& format() const { return format_; }
+  [[nodiscard]] Registers registers() const { return format_.registers(root_); }
 
-  /// Maps `count` pages of `size` bytes (one of page_sizes) and adds what was mapped, also on failure, to
-  /// `mapped`. EEXIST: something is mapped there. ERANGE: beyond ias or oas. EINVAL: neither readable nor
-  /// writable. ENOMEM: no page for a table.
+  /// Maps `count` pages of `size` bytes (one of format().config().page_sizes), of one table at most, and adds
+  /// what was mapped to `mapped`. EEXIST: something is mapped there. ERANGE: `iova` beyond ias or `base`
+  /// beyond oas. EINVAL: neither readable nor writable, or not a page size at any level. ENOMEM: no page for
+  /// a table. A table that a block replaces is freed, and what it still maps goes with it.
   [[nodiscard]] Status map_pages(std::uint64_t iova, PhysAddr base, std::uint64_t size, std::uint64_t count,
                                  IommuProt prot, std::uint64_t& mapped);
 
-  /// Bytes unmapped; less than asked for where nothing was mapped. Splits a block of which only a part goes.
-  std::uint64_t unmap_pages(std::uint64_t iova, std::uint64_t size, std::uint64_t count);
+  /// Bytes unmapped, of one table at most; less than asked for where nothing was mapped. Splits a block of
+  /// which only a part goes; 0 when there is no page for that. `queued`: a flush queue invalidates
+  /// everything later, so that unmapped leaves are not flushed (iommu_iotlb_gather_queued()).
+  std::uint64_t unmap_pages(std::uint64_t iova, std::uint64_t size, std::uint64_t count, bool queued = false);
 
+  /// Nothing is mapped beyond ias; Linux looks up the low bits of such an address.
   [[nodiscard]] std::optional<PhysAddr> iova_to_phys(std::uint64_t iova) const;
 
+  [[nodiscard]] std::uint64_t warnings() const { return warnings_; }  ///< WARN_ON()s that Linux logs
+
  private:
-  using Descriptor = layout::vmsa64::Descriptor;
+  using Descriptor = LpaeFormat::Descriptor;
 
-  IoPgtable(HostBus& bus, PageAllocator& pages, TlbFlush& flush, const IoPgtableConfig& config,
-            PhysAddr root);
+  /// Pages to unmap.
+  struct Hole {
+    std::uint64_t iova = 0;
+    std::uint64_t size = 0;
+    std::uint64_t count = 0;
+    bool queued = false;
+  };
 
-  [[nodiscard]] Descriptor read(PhysAddr entry) const;
-  void write(PhysAddr first, const std::vector<std::uint64_t>& descriptors);
+  IoPgtable(HostBus& bus, PageAllocator& pages, TlbFlush& flush, const LpaeFormat& format, PhysAddr root);
+
   [[nodiscard]] PhysAddr entry_of(PhysAddr table, unsigned level, std::uint64_t iova) const;
-  [[nodiscard]] std::uint64_t entries_left(unsigned level, std::uint64_t iova) const;
-  [[nodiscard]] std::uint64_t table_bytes(unsigned level) const;
-  [[nodiscard]] Status install_leaves(PhysAddr table, unsigned level, std::uint64_t iova, PhysAddr base,
-                                      Descriptor attributes, std::uint64_t count);
-  [[nodiscard]] Status map_at(PhysAddr table, unsigned level, std::uint64_t iova, PhysAddr base,
-                              std::uint64_t size, std::uint64_t count, Descriptor attributes,
-                              std::uint64_t& mapped);
-  std::uint64_t unmap_at(PhysAddr table, unsigned level, std::uint64_t iova, std::uint64_t size,
-                         std::uint64_t count);
-  std::uint64_t split_block(PhysAddr entry, unsigned level, Descriptor block, std::uint64_t iova,
-                            std::uint64_t size, std::uint64_t count);
+  [[nodiscard]] Descriptor read(PhysAddr entry) const;
+  void read(PhysAddr first, std::span<std::uint64_t> descriptors) const;
+  void write(PhysAddr entry, Descriptor descriptor);
+  void write(PhysAddr first, std::span<const std::uint64_t> descriptors);
+
+  [[nodiscard]] static std::optional<PhysAddr> allocate_table(PageAllocator& pages, std::uint64_t bytes);
+  void install_table(PhysAddr entry, PhysAddr table);
   void free_table(PhysAddr table, unsigned level);
+
+  [[nodiscard]] Result<PhysAddr> next_table(PhysAddr table, unsigned level, std::uint64_t iova);
+  [[nodiscard]] Status make_room(PhysAddr first, unsigned level, std::uint64_t iova, std::uint64_t count);
+
+  std::uint64_t unmap_at(PhysAddr table, unsigned level, const Hole& hole);
+  std::uint64_t clear_entries(PhysAddr first, unsigned level, const Hole& hole);
+  void clear_entry(PhysAddr entry, unsigned level, Descriptor old, std::uint64_t iova, bool queued);
+  std::uint64_t split_block(PhysAddr entry, unsigned level, Descriptor block, const Hole& hole);
 
   HostBus* bus_;
   PageAllocator* pages_;
   TlbFlush* flush_;
-  IoPgtableConfig config_;
-  unsigned start_level_;
+  LpaeFormat format_;
   PhysAddr root_;  ///< 0: moved from
+  std::uint64_t warnings_ = 0;
+  std::vector<std::uint64_t> fresh_;  ///< descriptors on their way to a table, at most one of its size
 };
 
 }  // namespace sidewinder::kernel

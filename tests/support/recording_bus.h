@@ -32,18 +32,21 @@ struct BusAccess {
 
 class RecordingBus final : public kernel::HostBus {
  public:
-  explicit RecordingBus(kernel::HostBus& below) : below_(&below) {}
+  explicit RecordingBus(kernel::HostBus& below, bool recording_now = true)
+      : recording(recording_now), below_(&below) {}
 
   [[nodiscard]] bool read(kernel::PhysAddr address, std::span<std::byte> data,
                           kernel::Security security) override {
     const bool ok = below_->read(address, data, security);
-    accesses.push_back({BusAccess::Direction::Read, address, security, ok, {data.begin(), data.end()}});
+    if (recording)
+      accesses.push_back({BusAccess::Direction::Read, address, security, ok, {data.begin(), data.end()}});
     return ok;
   }
   [[nodiscard]] bool write(kernel::PhysAddr address, std::span<const std::byte> data,
                            kernel::Security security) override {
     const bool ok = below_->write(address, data, security);
-    accesses.push_back({BusAccess::Direction::Write, address, security, ok, {data.begin(), data.end()}});
+    if (recording)
+      accesses.push_back({BusAccess::Direction::Write, address, security, ok, {data.begin(), data.end()}});
     return ok;
   }
   [[nodiscard]] std::uint64_t now_ns() const override { return below_->now_ns(); }
@@ -58,6 +61,7 @@ class RecordingBus final : public kernel::HostBus {
   }
   void complete(kernel::Completion& completion) override { below_->complete(completion); }
 
+  bool recording;
   std::vector<BusAccess> accesses;
 
  private:

@@ -103,7 +103,7 @@ TEST_CASE("a domain takes a bank, its number as ASID, and a root table") {
                                                  {smmu_base + 0x9020, 0x1'0000'8000'1000},
                                                  {smmu_base + 0x9028, 0x1'0000'0000'0000},
                                                  {smmu_base + 0x9038, 0xf404'ff44},
-                                                 {smmu_base + 0x903c, 0x0},
+                                                 {smmu_base + 0x903c, 0xffff'ffff},
                                                  {smmu_base + 0x9000, 0x1067}});
   CHECK(platform.host.pages.pages_in_use() == 2);
 }

@@ -6,50 +6,16 @@
 #ifndef SIDEWINDER_TESTS_UNIT_LINUX_IO_PGTABLE_FIXTURE_H
 #define SIDEWINDER_TESTS_UNIT_LINUX_IO_PGTABLE_FIXTURE_H
 
-#include <string>
-#include <vector>
+#include <bit>
+#include <optional>
 
 #include "iommu/arch/stage1.h"
 #include "iommu/linux/io_pgtable.h"
+#include "tests/support/flush_recorder.h"
 #include "tests/support/plain_machine.h"
+#include "tests/support/recording_bus.h"
 
 namespace sidewinder::test {
-
-struct FlushCall {
-  enum class Kind : std::uint8_t { Walk, Page };
-
-  Kind kind = Kind::Page;
-  std::uint64_t iova = 0;
-  std::uint64_t size = 0;  ///< Walk: bytes of the table's range. Page: the entry's.
-  std::uint64_t granule = 0;
-
-  friend bool operator==(const FlushCall&, const FlushCall&) = default;
-};
-
-inline FlushCall flushed_page(std::uint64_t iova, std::uint64_t size) {
-  return {FlushCall::Kind::Page, iova, size, size};
-}
-
-inline FlushCall flushed_walk(std::uint64_t iova, std::uint64_t size) {
-  return {FlushCall::Kind::Walk, iova, size, 0x1000};
-}
-
-inline std::ostream& operator<<(std::ostream& out, const FlushCall& call) {
-  return out << (call.kind == FlushCall::Kind::Walk ? "walk " : "page ") << std::hex << call.iova << " + "
-             << call.size << " by " << call.granule;
-}
-
-class FlushRecorder : public kernel::TlbFlush {
- public:
-  void flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t granule) override {
-    calls.push_back({FlushCall::Kind::Walk, iova, size, granule});
-  }
-  void add_page(std::uint64_t iova, std::uint64_t granule) override {
-    calls.push_back({FlushCall::Kind::Page, iova, granule, granule});
-  }
-
-  std::vector<FlushCall> calls;
-};
 
 struct Tables {
   static constexpr kernel::PhysAddr root = 0x8000'0000;
@@ -59,10 +25,11 @@ struct Tables {
 
   explicit Tables(kernel::IoPgtableConfig config = {.ias = 36, .oas = 36, .coherent_walk = true},
                   std::uint64_t pages_of_memory = 4096)
-      : machine(machine_with(pages_of_memory)),
+      : sizes(config.page_sizes),
+        machine(machine_with(pages_of_memory)),
         memory{root, pages_of_memory * page},
         pages(machine, std::span(&memory, 1), 0.0, 1),
-        tables(kernel::IoPgtable::create(machine, pages, flush, config)) {}
+        tables(kernel::IoPgtable::create(bus, pages, flush, config)) {}
 
   /// What map_pages returned, and the bytes it mapped.
   struct Mapped {
@@ -76,11 +43,15 @@ struct Tables {
     return result;
   }
 
-  /// An independent reader: the SMMU's walker over the same memory.
+  [[nodiscard]] std::uint64_t page_bytes() const { return sizes & -sizes; }
+
+  /// An independent reader of stage 1: the SMMU's walker over the same memory.
   [[nodiscard]] arch::Walk walk(std::uint64_t iova) {
     const kernel::IoPgtable::Registers registers = tables->registers();
     arch::Stage1 regime;
-    regime.ttb[0] = {.base = registers.ttbr, .tsz = static_cast<std::uint8_t>(registers.tsz)};
+    regime.ttb[0] = {.base = registers.ttbr,
+                     .tsz = static_cast<std::uint8_t>(registers.tsz),
+                     .granule = static_cast<layout::vmsa64::Granule>(std::countr_zero(page_bytes()))};
     regime.ttb[1] = {.walk_disabled = true};
     regime.mair = registers.mair;
     return arch::walk_stage1(regime, iova, machine);
@@ -100,7 +71,9 @@ struct Tables {
     return config;
   }
 
+  std::uint64_t sizes;
   PlainMachine machine;
+  RecordingBus bus{machine, false};  ///< of the tables' own accesses
   kernel::PhysRange memory;
   kernel::PageAllocator pages;
   FlushRecorder flush;

@@ -11,7 +11,6 @@
 
 using namespace sidewinder;
 using namespace sidewinder::kernel;
-using sidewinder::test::flushed_page;
 using sidewinder::test::flushed_walk;
 using sidewinder::test::Tables;
 
@@ -24,11 +23,21 @@ constexpr PhysAddr root = Tables::root;
 constexpr PhysAddr second = root + page;  // tables in the order in which they are made
 constexpr PhysAddr third = root + 2 * page;
 
+constexpr std::uint64_t software_bit = std::uint64_t{1} << 55;
 constexpr std::uint64_t rw_page = 0xe43;  // nG AF SH=outer AP[1] AttrIndx=0, page
 constexpr std::uint64_t rw_block = 0xe41;
 
 bool failed_with(const Status& status, Errno error) {
   return !status && status.error() == error;
+}
+
+using Write = std::pair<PhysAddr, std::uint64_t>;
+
+std::vector<Write> writes(const Tables& t) {
+  std::vector<Write> writes;
+  for (const test::BusAccess& access : t.bus.accesses)
+    if (access.is_write()) writes.emplace_back(access.address, access.value());
+  return writes;
 }
 
 }  // namespace
@@ -64,31 +73,6 @@ TEST_CASE("a 1 GiB block is one descriptor") {
   CHECK(t.machine.word(root + 2 * 8) == 0x2'4000'0e41);
   CHECK(t.words_set(4) == 1);
   CHECK(t.pages.pages_in_use() == 1);
-}
-
-TEST_CASE("what a mapping may be used for is in its attributes") {
-  Tables t;
-  const auto leaf = [&](IommuProt prot) {
-    static std::uint64_t next = 0;
-    const std::uint64_t iova = next++ % 512 * page;
-    t.tables->unmap_pages(iova, page, 1);
-    REQUIRE(t.map(iova, 0, page, 1, prot).status);
-    return t.machine.word(third + iova / page * 8);
-  };
-  constexpr std::uint64_t xn = 0x0060'0000'0000'0000;
-  CHECK(leaf({.read = true, .write = true}) == 0xe43);
-  CHECK(leaf({.read = true}) == 0xec3);   // AP[2]
-  CHECK(leaf({.write = true}) == 0xe43);  // there is no write-only
-  CHECK(leaf({.read = true, .write = true, .cache = true}) == 0xf47);
-  CHECK(leaf({.read = true, .cache = true}) == 0xfc7);
-  CHECK(leaf({.read = true, .write = true, .noexec = true}) == (xn | 0xe43));
-  CHECK(leaf({.read = true, .write = true, .mmio = true}) == 0xe4b);
-  CHECK(leaf({.read = true, .write = true, .cache = true, .mmio = true}) == 0xf4b);
-  CHECK(leaf({.read = true, .write = true, .privileged = true}) == 0xe03);
-  CHECK(leaf({.read = true, .cache = true, .noexec = true, .privileged = true}) == (xn | 0xf87));
-
-  REQUIRE(t.map(GiB1, GiB1, GiB1, 1, {.read = true, .write = true, .cache = true}).status);
-  CHECK(t.machine.word(root + 8) == (GiB1 | 0xf45));
 }
 
 TEST_CASE("the first table depends on the input address size") {
@@ -127,25 +111,6 @@ TEST_CASE("the first table depends on the input address size") {
   }
 }
 
-TEST_CASE("registers for the context bank") {
-  const auto registers = [](IoPgtableConfig config) { return Tables(config).tables->registers(); };
-  const IoPgtable::Registers coherent = registers({.ias = 36, .oas = 40, .coherent_walk = true});
-  CHECK(coherent.ttbr == root);
-  CHECK(coherent.mair == 0xf404'ff44);
-  CHECK(coherent.tsz == 28);
-  CHECK(coherent.tg0 == 0);
-  CHECK(coherent.sh0 == 3);
-  CHECK(coherent.irgn0 == 1);
-  CHECK(coherent.orgn0 == 1);
-  const IoPgtable::Registers other = registers({.ias = 36, .oas = 40, .coherent_walk = false});
-  CHECK(other.sh0 == 2);
-  CHECK(other.irgn0 == 0);
-  CHECK(other.orgn0 == 0);
-
-  const unsigned sizes[] = {32, 36, 40, 42, 44, 48};
-  for (std::uint32_t code = 0; code < 6; ++code) CHECK(registers({.oas = sizes[code]}).ips == code);
-}
-
 TEST_CASE("what cannot be mapped, and why") {
   Tables t;
   REQUIRE(t.map(0x1000, 0x1000, page).status);
@@ -172,6 +137,7 @@ TEST_CASE("what cannot be mapped, and why") {
   CHECK(error(0x8000, 0, page, 1, {.cache = true, .noexec = true}) == Errno::EINVAL_);
   CHECK(t.pages.pages_in_use() == tables);
   CHECK(t.words_set(4) == set);
+  CHECK(t.tables->warnings() == 9);  // all but those without a right to map
 
   CHECK(t.map((std::uint64_t{1} << 36) - page, (std::uint64_t{1} << 36) - page, page).status);
 }
@@ -198,102 +164,6 @@ TEST_CASE("one call maps up to the end of its table") {
   CHECK(t.words_set(4) == 4);
 }
 
-TEST_CASE("unmapping clears leaves, flushes each, and stops at a hole") {
-  Tables t;
-  REQUIRE(t.map(0, 0x10'0000, page, 3).status);
-  REQUIRE(t.map(4 * page, 0x20'0000, page).status);
-  CHECK(t.tables->unmap_pages(page, page, 4) == 2 * page);
-  CHECK(t.flush.calls == std::vector{flushed_page(page, page), flushed_page(2 * page, page)});
-  CHECK(t.machine.word(third) == (0x10'0000 + rw_page));
-  CHECK(t.machine.word(third + 8) == 0);
-  CHECK(t.machine.word(third + 16) == 0);
-  CHECK(t.machine.word(third + 32) == (0x20'0000 + rw_page));
-
-  t.flush.calls.clear();
-  CHECK(t.tables->unmap_pages(page, page, 1) == 0);
-  CHECK(t.tables->unmap_pages(8 * GiB1, page, 1) == 0);
-  CHECK(t.tables->unmap_pages(0, page, 0) == 0);
-  CHECK(t.tables->unmap_pages(0, 0, 1) == 0);
-  CHECK(t.tables->unmap_pages(0, 0x2000, 1) == 0);
-  CHECK(t.tables->unmap_pages(std::uint64_t{1} << 36, page, 1) == 0);
-  CHECK(t.flush.calls.empty());
-}
-
-TEST_CASE("a block is flushed as one entry") {
-  Tables t;
-  REQUIRE(t.map(MiB2, MiB2, MiB2, 2).status);
-  CHECK(t.tables->unmap_pages(MiB2, MiB2, 2) == 2 * MiB2);
-  CHECK(t.flush.calls == std::vector{flushed_page(MiB2, MiB2), flushed_page(2 * MiB2, MiB2)});
-}
-
-TEST_CASE("unmapping a whole table's range flushes the walks through it and frees it") {
-  Tables t;
-  REQUIRE(t.map(MiB2, 0x10'0000, page, 512).status);
-  REQUIRE(t.pages.pages_in_use() == 3);
-  CHECK(t.tables->unmap_pages(MiB2, MiB2, 1) == MiB2);
-  CHECK(t.flush.calls == std::vector{flushed_walk(MiB2, MiB2)});
-  CHECK(t.machine.word(second + 8) == 0);
-  CHECK(t.pages.pages_in_use() == 2);
-}
-
-TEST_CASE("unmapping a page of a 2 MiB block leaves a table of the other 511") {
-  Tables t;
-  constexpr std::uint64_t xn = 0x0060'0000'0000'0000;
-  REQUIRE(t.map(3 * MiB2, 0x1'4000'0000, MiB2, 1, {.read = true, .cache = true, .noexec = true}).status);
-  CHECK(t.tables->unmap_pages(3 * MiB2 + 0x45'000, page, 1) == page);
-  CHECK(t.machine.word(second + 3 * 8) == third + 3);
-  for (std::uint64_t index = 0; index < 512; ++index) {
-    CAPTURE(index);
-    const std::uint64_t expected = xn | 0x1'4000'0fc7 | index << 12;
-    REQUIRE(t.machine.word(third + index * 8) == (index == 0x45 ? 0 : expected));
-  }
-  CHECK(t.flush.calls == std::vector{flushed_page(3 * MiB2 + 0x45'000, page)});
-  CHECK(t.pages.pages_in_use() == 3);
-}
-
-TEST_CASE("several pages at a block's end") {
-  Tables t;
-  REQUIRE(t.map(0, MiB2, MiB2, 2).status);
-  CHECK(t.tables->unmap_pages(510 * page, page, 4) == 2 * page);  // the next block is another call's
-  CHECK(t.machine.word(third + 509 * 8) == (MiB2 + 509 * page + rw_page));
-  CHECK(t.machine.word(third + 510 * 8) == 0);
-  CHECK(t.machine.word(third + 511 * 8) == 0);
-  CHECK(t.machine.word(second + 8) == (2 * MiB2 + rw_block));
-  CHECK(t.flush.calls == std::vector{flushed_page(510 * page, page), flushed_page(511 * page, page)});
-}
-
-TEST_CASE("a 1 GiB block is split by the level that the hole needs") {
-  Tables t;
-  REQUIRE(t.map(GiB1, 2 * GiB1, GiB1).status);
-  SECTION("a 2 MiB hole") {
-    CHECK(t.tables->unmap_pages(GiB1 + MiB2, MiB2, 1) == MiB2);
-    CHECK(t.machine.word(root + 8) == second + 3);
-    CHECK(t.machine.word(second) == (2 * GiB1 + rw_block));
-    CHECK(t.machine.word(second + 8) == 0);
-    CHECK(t.machine.word(second + 511 * 8) == (2 * GiB1 + 511 * MiB2 + rw_block));
-    CHECK(t.flush.calls == std::vector{flushed_page(GiB1 + MiB2, MiB2)});
-    CHECK(t.words_set(4) == 1 + 511);
-  }
-  SECTION("a 4 KiB hole") {
-    CHECK(t.tables->unmap_pages(GiB1 + MiB2, page, 1) == page);
-    CHECK(t.machine.word(root + 8) == second + 3);
-    CHECK(t.machine.word(second + 8) == third + 3);
-    CHECK(t.machine.word(second + 2 * 8) == (2 * GiB1 + 2 * MiB2 + rw_block));
-    CHECK(t.machine.word(third) == 0);
-    CHECK(t.machine.word(third + 8) == (2 * GiB1 + MiB2 + page + rw_page));
-    CHECK(t.flush.calls == std::vector{flushed_page(GiB1 + MiB2, page)});
-    CHECK(t.words_set(4) == 1 + 512 + 511);
-  }
-}
-
-TEST_CASE("a block that cannot be split stays whole") {
-  Tables t({.ias = 36, .oas = 36}, 2);
-  REQUIRE(t.map(0, MiB2, MiB2).status);
-  CHECK(t.tables->unmap_pages(0, page, 1) == 0);
-  CHECK(t.machine.word(second) == (MiB2 + rw_block));
-  CHECK(t.flush.calls.empty());
-}
-
 TEST_CASE("a block takes the place of an emptied table") {
   Tables t;
   REQUIRE(t.map(MiB2, 0, page, 512).status);
@@ -312,6 +182,149 @@ TEST_CASE("as in Linux, a block mapped over live pages takes their place too") {
   REQUIRE(t.map(MiB2 + page, 0, page).status);
   REQUIRE(t.map(MiB2, 4 * MiB2, MiB2).status);
   CHECK(t.tables->iova_to_phys(MiB2 + page) == 4 * MiB2 + page);
+}
+
+TEST_CASE("every table in the way goes, until a block is") {
+  Tables t;
+  REQUIRE(t.map(MiB2, 0, page, 512).status);
+  REQUIRE(t.map(2 * MiB2 + 5 * page, 0, page).status);
+  REQUIRE(t.map(70 * MiB2, 0, page).status);
+  REQUIRE(t.map(100 * MiB2, 0, MiB2).status);
+  REQUIRE(t.map(101 * MiB2, 0, page).status);
+  REQUIRE(t.pages.pages_in_use() == 6);
+  CHECK(failed_with(t.map(0, GiB1, MiB2, 200).status, Errno::EEXIST_));
+  CHECK(t.flush.calls ==
+        std::vector{flushed_walk(MiB2, MiB2), flushed_walk(2 * MiB2, MiB2), flushed_walk(70 * MiB2, MiB2)});
+  CHECK(t.pages.pages_in_use() == 3);
+  CHECK(t.words_set(2) == 3);  // two of level 2 are left, and the root's
+  CHECK(t.tables->warnings() == 1);
+
+  CHECK(t.map(0, GiB1, MiB2, 100).bytes == 100 * MiB2);
+  CHECK(t.tables->iova_to_phys(99 * MiB2 + 1) == GiB1 + 99 * MiB2 + 1);
+}
+
+TEST_CASE("what others map while a table in the way is flushed is found") {
+  Tables t;
+  REQUIRE(t.map(0, 0, page).status);
+  t.flush.on_call = [&](const test::FlushCall& call) {
+    if (call == flushed_walk(0, MiB2)) CHECK(t.map(2 * MiB2, 5 * MiB2, MiB2).status);
+  };
+  CHECK(failed_with(t.map(0, GiB1, MiB2, 4).status, Errno::EEXIST_));
+  CHECK(t.tables->iova_to_phys(2 * MiB2) == 5 * MiB2);
+  CHECK_FALSE(t.tables->iova_to_phys(0));
+}
+
+TEST_CASE("a walk that does not snoop: tables are marked after they are linked, leaves never") {
+  Tables t({.ias = 36, .oas = 36, .coherent_walk = false});
+  t.bus.recording = true;
+  REQUIRE(t.map(page, 0x5000, page).status);
+  CHECK(writes(t) == std::vector<Write>{{root, second + 3},
+                                        {root, software_bit | (second + 3)},
+                                        {second, third + 3},
+                                        {second, software_bit | (third + 3)},
+                                        {third + 8, 0x5e43}});
+  t.bus.accesses.clear();
+  REQUIRE(t.map(2 * page, 0x7000, page, 2).status);  // through tables that are there
+  CHECK(writes(t) == std::vector<Write>{{third + 16, 0x7e43}});
+  CHECK(t.tables->iova_to_phys(3 * page) == 0x8000);
+
+  Tables coherent;
+  coherent.bus.recording = true;
+  REQUIRE(coherent.map(page, 0x5000, page).status);
+  CHECK(writes(coherent) == std::vector<Write>{{root, second + 3}, {second, third + 3}, {third + 8, 0x5e43}});
+}
+
+TEST_CASE("stage 2 starts at up to 16 tables side by side") {
+  Tables t({.ias = 42, .oas = 42, .coherent_walk = true, .format = IoPgtableFormat::Arm64LpaeS2});
+  CHECK(t.tables->registers().ttbr == root);
+  CHECK(t.pages.pages_in_use() == 8);
+  REQUIRE(t.map(510 * GiB1, GiB1, GiB1, 3).bytes == 2 * GiB1);  // to the end of the first
+  REQUIRE(t.map(512 * GiB1, 3 * GiB1, GiB1).status);
+  REQUIRE(t.map(4095 * GiB1 + 511 * MiB2, MiB2, MiB2).status);
+  CHECK(t.machine.word(root + 510 * 8) == GiB1 + 0x6d5);
+  CHECK(t.machine.word(root + 511 * 8) == 2 * GiB1 + 0x6d5);
+  CHECK(t.machine.word(root + 512 * 8) == 3 * GiB1 + 0x6d5);
+  CHECK(t.machine.word(root + 4095 * 8) == root + 8 * page + 3);
+  CHECK(t.machine.word(root + 8 * page + 511 * 8) == MiB2 + 0x6d5);
+  CHECK(t.words_set(9) == 5);
+  CHECK(t.tables->iova_to_phys(4096 * GiB1 - 1) == 2 * MiB2 - 1);
+  t.tables.reset();
+  CHECK(t.pages.pages_in_use() == 0);
+}
+
+TEST_CASE("16 KiB pages") {
+  constexpr std::uint64_t KiB16 = 0x4000, MiB32 = 0x200'0000;
+  Tables t({.ias = 47, .oas = 48, .coherent_walk = true, .page_sizes = page_sizes_16k});
+  REQUIRE(t.map(0x7fff'ffff'8000, 0x1'0000'4000, KiB16, 3).bytes == 2 * KiB16);
+  REQUIRE(t.map(MiB32, 3 * MiB32, MiB32).status);
+  CHECK(t.machine.word(root + 2047 * 8) == root + KiB16 + 3);
+  CHECK(t.machine.word(root + KiB16 + 2047 * 8) == root + 2 * KiB16 + 3);
+  CHECK(t.machine.word(root + 2 * KiB16 + 2046 * 8) == 0x1'0000'4000 + rw_page);
+  CHECK(t.machine.word(root + 2 * KiB16 + 2047 * 8) == 0x1'0000'8000 + rw_page);
+  CHECK(t.machine.word(root) == root + 3 * KiB16 + 3);
+  CHECK(t.machine.word(root + 3 * KiB16 + 8) == 3 * MiB32 + rw_block);
+  CHECK(t.words_set(16) == 6);
+  CHECK(t.pages.pages_in_use() == 16);
+  CHECK(failed_with(t.map(0, 0, page).status, Errno::EINVAL_));
+  CHECK(failed_with(t.map(0, 0, MiB2).status, Errno::EINVAL_));
+  CHECK(t.walk(0x7fff'ffff'c000).leaf.output == 0x1'0000'8000);
+}
+
+TEST_CASE("64 KiB pages and 52-bit addresses") {
+  constexpr std::uint64_t KiB64 = 0x1'0000, MiB512 = 0x2000'0000, TiB4 = std::uint64_t{1} << 42;
+  Tables t({.ias = 52, .oas = 52, .coherent_walk = true, .page_sizes = page_sizes_64k_52});
+  CHECK(t.pages.pages_in_use() == 2);  // 1024 descriptors
+  const PhysAddr level2 = root + KiB64, level3 = root + 2 * KiB64;
+  REQUIRE(t.map(KiB64, 0xa'0000'0003'0000, KiB64).status);
+  REQUIRE(t.map(MiB512, 0x5'0000'4000'0000, MiB512).status);
+  REQUIRE(t.map(1022 * TiB4, 0x3'0400'0000'0000, TiB4, 9).bytes == 2 * TiB4);
+  CHECK(t.machine.word(root) == level2 + 3);
+  CHECK(t.machine.word(level2) == level3 + 3);
+  CHECK(t.machine.word(level3 + 8) == 0x3'a000 + rw_page);
+  CHECK(t.machine.word(level2 + 8) == 0x4000'5000 + rw_block);
+  CHECK(t.machine.word(root + 1022 * 8) == 0x0400'0000'3000 + rw_block);
+  CHECK(t.machine.word(root + 1023 * 8) == 0x0800'0000'3000 + rw_block);
+  CHECK(t.words_set(48) == 6);
+  CHECK(t.tables->iova_to_phys(KiB64 + 7) == 0xa'0000'0003'0007);
+  CHECK(t.tables->iova_to_phys(2 * MiB512 - 1) == 0x5'0000'5fff'ffff);
+  CHECK(t.tables->iova_to_phys(0xf'ffff'ffff'ffff) == 0x3'0bff'ffff'ffff);
+  CHECK(failed_with(t.map(0, std::uint64_t{1} << 52, KiB64).status, Errno::ERANGE_));
+  t.tables.reset();
+  CHECK(t.pages.pages_in_use() == 0);
+}
+
+TEST_CASE("the upper half of the address space") {
+  Tables t({.ias = 39, .oas = 48, .coherent_walk = true, .quirks = {.arm_ttbr1 = true}});
+  constexpr std::uint64_t first = 0xffff'ff80'0000'0000;
+  REQUIRE(t.map(first, GiB1, GiB1).status);
+  REQUIRE(t.map(~std::uint64_t{0xfff}, 0x5000, page).status);
+  CHECK(t.machine.word(root) == GiB1 + rw_block);
+  CHECK(t.machine.word(root + 511 * 8) == second + 3);
+  CHECK(t.machine.word(third + 511 * 8) == 0x5e43);
+  CHECK(t.tables->iova_to_phys(~std::uint64_t{0}) == 0x5fff);
+  CHECK_FALSE(t.tables->iova_to_phys(0));
+  CHECK(failed_with(t.map(GiB1, 0, page).status, Errno::ERANGE_));
+  CHECK(failed_with(t.map(first - GiB1, 0, page).status, Errno::ERANGE_));
+  CHECK(t.tables->unmap_pages(0, GiB1, 1) == 0);
+  CHECK(t.tables->unmap_pages(first, GiB1, 1) == GiB1);
+  CHECK(t.tables->warnings() == 3);
+}
+
+TEST_CASE("a call ends at the end of a root that is smaller than a table") {
+  Tables t({.ias = 36, .oas = 48, .coherent_walk = true});
+  CHECK(t.map(62 * GiB1, 0, GiB1, 5).bytes == 2 * GiB1);
+  CHECK(t.machine.word(root + 63 * 8) == GiB1 + rw_block);
+  CHECK(t.words_set(1) == 2);
+  CHECK(t.tables->unmap_pages(62 * GiB1, GiB1, 5) == 2 * GiB1);
+  CHECK(t.tables->warnings() == 0);
+}
+
+TEST_CASE("a block of a level above the root's cannot be mapped, and the way to it stays") {
+  Tables t({.ias = 30, .oas = 40, .coherent_walk = true});
+  CHECK(failed_with(t.map(0, 0, GiB1).status, Errno::EINVAL_));
+  CHECK(t.tables->warnings() == 1);
+  CHECK(t.pages.pages_in_use() == 2);
+  CHECK(t.machine.word(root) == second + 3);
 }
 
 TEST_CASE("looking up an address") {
