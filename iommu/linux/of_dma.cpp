@@ -98,7 +98,7 @@ DmaLimits dma_limits(const Node& node, DmaOwner owner, DmaBounds bounds, std::ui
       ++size;
     }
     if (size == 0) {
-      limits.log.push_back("Adjusted size 0x0 invalid");
+      limits.log.emplace_back("Adjusted size 0x0 invalid");
       limits.status = fail(Errno::EINVAL_);
       return limits;
     }

@@ -58,6 +58,14 @@ TEST_CASE("Cells of a node that says none are those of the nearest above it") {
   const DeviceTree tree = board("ranges; pixel@b000000 { reg = <0xb000000 4>; };");
   CHECK(names(tree) == std::vector<std::string>{"10b000000.pixel"});
   CHECK(device_tree("/ { video@5 { reg = <5 6>; }; };").device("/video@5").reg[0].size == 6);
+  const PhysRange wide =
+      device_tree(
+          "/ { #address-cells = <2>; #size-cells = <2>; bus { ranges; video@5 { reg = <1 5 2 6>; "
+          "}; }; };")
+          .device("/bus/video@5")
+          .reg[0];
+  CHECK(wide.base == 0x1'0000'0005);
+  CHECK(wide.size == 0x2'0000'0006);
 }
 
 TEST_CASE("Children are the available ones, with what ties them to their IOMMU") {

@@ -211,6 +211,7 @@ TEST_CASE("The interconnect named dma-mem is the DMA parent") {
   CHECK(limit("interconnects = <5>; interconnect-names = \"dma-mem\";") == 0x7ff'ffff);
   CHECK(limit("interconnects = <9 1>; interconnect-names = \"dma-mem\";") == 0x7ff'ffff);
   CHECK(limit("interconnects = <9 1>, <5 1>; interconnect-names = \"a\", \"dma-mem\";") == 0x7ff'ffff);
+  CHECK(limit("interconnects = <9>, <5 1>; interconnect-names = \"a\", \"dma-mem\";") == 0x7ff'ffff);
   CHECK(limit("interconnects = <0>; interconnect-names = \"dma-mem\";") == 0x7ff'ffff);
   CHECK(limit("interconnects = <6 1 2>; interconnect-names = \"a\", \"dma-mem\";") == 0x7ff'ffff);
   CHECK(limit("interconnect-names = \"dma-mem\";") == 0x7ff'ffff);
@@ -233,4 +234,15 @@ TEST_CASE("Coherence is inherited along DMA parents") {
   CHECK(board(memory, "", "", "interconnects = <5>; interconnect-names = \"dma-mem\";")
             .device(video)
             .dma_coherent);
+}
+
+TEST_CASE("A bus on the way up may have an interconnect for its parent too") {
+  const std::string memory =
+      "mc { phandle = <5>; #interconnect-cells = <0>; #address-cells = <1>; #size-cells = <1>; dma-ranges = "
+      "<0x0 0x0 0x0 0x4000000>; };";
+  const std::string soc = "dma-ranges = <0x0 0x0 0x0 0x8000000>;";
+  CHECK(limits_of(board(memory, soc, "dma-ranges;"), new_bounds).bus_dma_limit == 0x7ff'ffff);
+  CHECK(limits_of(board(memory, soc, "dma-ranges; interconnects = <5>; interconnect-names = \"dma-mem\";"),
+                  new_bounds)
+            .bus_dma_limit == 0x3ff'ffff);
 }
