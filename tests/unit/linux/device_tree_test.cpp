@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
+#include "tests/support/dts_text.h"
+
 using namespace sidewinder::kernel;
 
 namespace {
@@ -154,9 +156,10 @@ TEST_CASE("memory is counted in the root's cells") {
   CHECK(board.tree().memory()[0].size == 0x1000'0000);
   board.remove("/", "#address-cells");
   board.remove("/", "#size-cells");
+  CHECK(board.tree().memory()[0].base == 0x4000'0000);  // 1 and 1 without the properties
   board.set("/memory@80000000", "reg", {0x1, 0x4000'0000, 0x1000'0000});
-  CHECK(board.tree().memory()[0].base == 0x1'4000'0000);
-  CHECK(board.tree().memory()[0].size == 0x1000'0000);
+  CHECK(memory_error(board) ==
+        "/memory@80000000: reg has 3 cells: its parent makes each entry 1 of address and 1 of size");
 }
 
 TEST_CASE("memory that cannot be used") {
@@ -235,7 +238,9 @@ TEST_CASE("a tree without an SMMU") {
   Board board;
   board.remove(video_path, "iommus");
   CHECK(board.tree().smmu({}).path == smmu_path);
-  const std::string none = "/: has no SMMU: there must be an available node compatible with arm,mmu-500";
+  const std::string none =
+      "/: has no SMMU: there must be an available node compatible with arm,mmu-500, "
+      "arm,smmu-v2 or qcom,smmu-v2";
   board.set_text(smmu_path, "status", "disabled");
   CHECK(smmu_error(board) == none);
   board.set_text(smmu_path, "status", "okay");
@@ -468,7 +473,9 @@ TEST_CASE("iommus that cannot be used") {
   CHECK(video_error(board) == video_path + ": iommus has StreamID 0x1940 twice: each must be there once");
   CHECK(smmu_error(board) == video_error(board));
   board.set(video_path, "iommus", {timer_phandle, 0x1940, 0});
-  CHECK(video_error(board) == video_path + ": iommus refers to /soc@0/timer@1, which is not an arm,mmu-500");
+  CHECK(video_error(board) == video_path +
+                                  ": iommus refers to /soc@0/timer@1, which is not an SMMUv2 (arm,mmu-500, "
+                                  "arm,smmu-v2 or qcom,smmu-v2) but a node without compatible");
   board.set(video_path, "iommus", {77, 0x1940, 0});
   CHECK(video_error(board) == video_path + ": iommus refers to phandle 0x4d, which no node has");
   board.set(video_path, "iommus", {smmu_phandle, 0x1940});
@@ -487,4 +494,102 @@ TEST_CASE("iommus that cannot be used") {
   board.set(video_path, "iommus", {smmu_phandle, 1, 0});
   board.set_text(smmu_path, "status", "disabled");
   CHECK(video_error(board) == video_path + ": iommus refers to " + smmu_path + ", which is disabled");
+}
+
+TEST_CASE("reserved memory as the kernel sets it aside") {
+  const DeviceTree tree = sidewinder::test::device_tree(R"(/ {
+    #address-cells = <2>; #size-cells = <2>;
+    reserved-memory {
+      #address-cells = <2>; #size-cells = <2>; ranges;
+      video@8a000000 { reg = <0 0x8a000000 0 0x700000>; no-map; };
+      pool { size = <0x1 0x400000>; };
+      two@1000 { reg = <0 0x1000 0 0x100>, <1 0 0 0x200>; };
+      off@2000 { reg = <0 0x2000 0 0x100>; status = "disabled"; };
+      label {};
+    };
+  };)");
+  const ReservedMemory reserved = tree.reserved_memory();
+  CHECK(reserved.log.empty());
+  CHECK(tree.reserved_memory_count() == 5);
+  REQUIRE(reserved.nodes.size() == 3);
+  CHECK(reserved.nodes[0].path == "/reserved-memory/video@8a000000");
+  REQUIRE(reserved.nodes[0].reg.size() == 1);
+  CHECK(reserved.nodes[0].reg[0].base == 0x8a00'0000);
+  CHECK(reserved.nodes[0].reg[0].size == 0x70'0000);
+  CHECK(reserved.nodes[0].no_map);
+  CHECK(reserved.nodes[0].size == 0);
+  CHECK(reserved.nodes[1].reg.empty());
+  CHECK(reserved.nodes[1].size == 0x1'0040'0000);
+  CHECK_FALSE(reserved.nodes[1].no_map);
+  REQUIRE(reserved.nodes[2].reg.size() == 2);
+  CHECK(reserved.nodes[2].reg[1].base == 0x1'0000'0000);
+  CHECK(reserved.nodes[2].reg[1].size == 0x200);
+  CHECK(Board().tree().reserved_memory().nodes.empty());
+  CHECK(Board().tree().reserved_memory().log.empty());
+}
+
+TEST_CASE("reserved memory in another form than the root's is ignored whole") {
+  const auto read = [](const char* properties) {
+    return sidewinder::test::device_tree(std::string("/ { #address-cells = <2>; #size-cells = <2>; "
+                                                     "reserved-memory { ") +
+                                         properties + " a { size = <0 0x1000>; }; }; };")
+        .reserved_memory();
+  };
+  CHECK(read("#address-cells = <2>; #size-cells = <2>; ranges;").nodes.size() == 1);
+  for (const char* properties :
+       {"#address-cells = <2>; #size-cells = <2>;", "#address-cells = <1>; #size-cells = <2>; ranges;",
+        "#address-cells = <2>; #size-cells = <1>; ranges;", "ranges;"}) {
+    const ReservedMemory ignored = read(properties);
+    CHECK(ignored.nodes.empty());
+    CHECK(ignored.log ==
+          std::vector<std::string>{"OF: fdt: Reserved memory: unsupported node format, ignoring"});
+  }
+}
+
+TEST_CASE("usable addresses are pairs in the cells of the device's parent") {
+  Board board;
+  CHECK_FALSE(board.tree().iommu_ranges(video_path));
+  board.set(video_path, "iommu-ranges", {0x2580'0000, 0xba80'0000, 0x1000, 0x1000});
+  const auto windows = board.tree().iommu_ranges(video_path);
+  REQUIRE(windows);
+  REQUIRE(windows->size() == 2);
+  CHECK((*windows)[0].start == 0x2580'0000);
+  CHECK((*windows)[0].size == 0xba80'0000);
+  CHECK((*windows)[1].start == 0x1000);
+
+  const auto error = [&] { return error_of([&] { return board.tree().iommu_ranges(video_path); }); };
+  board.set(video_path, "iommu-ranges", {0x2580'0000});
+  CHECK(error() ==
+        video_path + ": iommu-ranges has 1 cells: its parent makes each entry 1 of address and 1 of size");
+  board.set(video_path, "iommu-ranges", {0x2580'0000, 0});
+  CHECK(error() == video_path + ": iommu-ranges has a size of 0: it must not be empty");
+  board.set(video_path, "iommu-ranges", {});
+  CHECK_FALSE(error().empty());
+  board.set("/soc@0", "#address-cells", {2});
+  board.set(video_path, "iommu-ranges", {0xffff'ffff, 0xffff'f000, 0x1001});
+  CHECK(error() == video_path + ": iommu-ranges runs past 2^64: 0xfffffffffffff000 + 0x1001");
+  board.set(video_path, "iommu-ranges", {0xffff'ffff, 0xffff'f000, 0x1000});
+  CHECK(error().empty());
+  board.set("/", "iommu-ranges", {0, 1});
+  CHECK_FALSE(error_of([&] { return board.tree().iommu_ranges("/"); }).empty());
+}
+
+TEST_CASE("video nodes are found by their drivers' compatible strings, disabled ones too") {
+  const DeviceTree tree = sidewinder::test::device_tree(R"(/ {
+    a { compatible = "qcom,sm8550-iris"; };
+    bus { b { compatible = "qcom,sc7280-new", "qcom,sc7280-venus"; status = "disabled"; }; };
+    c { compatible = "qcom,sm8550-videocc"; };
+    d { compatible = "venus-decoder"; };
+    e { compatible = "qcom,msm8916-venus"; status = "ok"; };
+  };)");
+  const std::vector<VideoNode> nodes = tree.video_nodes();
+  REQUIRE(nodes.size() == 3);
+  CHECK(nodes[0].path == "/a");
+  CHECK(nodes[0].compatible == "qcom,sm8550-iris");
+  CHECK(nodes[0].available);
+  CHECK(nodes[1].path == "/bus/b");
+  CHECK(nodes[1].compatible == "qcom,sc7280-venus");
+  CHECK_FALSE(nodes[1].available);
+  CHECK(nodes[2].available);
+  CHECK(Board().tree().video_nodes().empty());
 }
