@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "iommu/linux/dma_reservation.h"
+
 namespace sidewinder::sim {
 namespace {
 
@@ -91,7 +93,7 @@ std::string Software::new_domain(kernel::Device& device, kernel::DomainType type
 
 std::string Software::reserve(Stream& stream, std::uint64_t bytes) {
   if (bytes == 0) return {};
-  if (kernel::Status status = dma_.set_resv_region(*stream.device, 0, bytes); !status)
+  if (kernel::Status status = kernel::set_resv_region(*stream.device, 0, bytes); !status)
     return failed("cannot reserve for " + stream.device->name, status.error());
   stream.reserved_bytes = bytes;
   return {};

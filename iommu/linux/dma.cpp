@@ -80,13 +80,6 @@ Status DmaApi::set_mask_and_coherent(Device& device, std::uint64_t mask) {
   return {};
 }
 
-Status DmaApi::set_resv_region(Device& device, DmaAddr start, std::uint64_t length) {
-  if (device.domain == nullptr || device.domain->type() != DomainType::Dma) return fail(Errno::ENODEV_);
-  IovaDomain& iovas = device.domain->iovas();
-  if (!iovas.reserve_iova(iovas.to_pfn(start), iovas.to_pfn(start + length - 1))) return fail(Errno::ENOMEM_);
-  return {};
-}
-
 Result<DmaBuffer> DmaApi::alloc(Device& device, std::uint64_t size) {
   if (size == 0 || device.domain == nullptr || device.domain->type() != DomainType::Dma)
     return fail(Errno::EINVAL_);

@@ -59,11 +59,6 @@ class DmaApi {
   /// dma_set_mask_and_coherent(). Never fails behind an IOMMU, which need not have masks of the form 2^n - 1.
   [[nodiscard]] Status set_mask_and_coherent(Device& device, std::uint64_t mask);
 
-  /// dma_iova_set_resv_region(), as proposed on the mailing list: keeps [start, start + length) from ever
-  /// being handed out in the device's domain. ENODEV: no domain, or not of type DMA. ENOMEM: beyond the last
-  /// address.
-  [[nodiscard]] Status set_resv_region(Device& device, DmaAddr start, std::uint64_t length);
-
   /// dma_alloc_attrs() with DMA_ATTR_NO_KERNEL_MAPPING: zeroed pages mapped readable and writable at one IOVA
   /// below the coherent mask. ENOMEM: no IOVA, no physical page, or no page for a table. EINVAL: size 0 or no
   /// domain.

@@ -117,6 +117,13 @@ class IovaDomain {
   }                                                         ///< how often a WARN_ON would have fired
   [[nodiscard]] IovaFatal fatal() const { return fatal_; }  ///< once set, every call fails
 
+  /// Returns what the caches of all CPUs and the depot hold to the tree, as a failing alloc_iova_fast does.
+  void free_cached();
+
+  /// The lowest allocated or reserved range that has a pfn of [pfn_lo, pfn_hi], or, inverted, lies between
+  /// two of them. Not the anchor.
+  [[nodiscard]] std::optional<IovaRange> first_overlap(Pfn pfn_lo, Pfn pfn_hi) const;
+
  private:
   [[nodiscard]] std::optional<IovaRange> alloc_otherwise(std::uint64_t size, Pfn limit_pfn,
                                                          bool size_aligned);

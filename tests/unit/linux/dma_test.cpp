@@ -214,53 +214,6 @@ TEST_CASE("what alloc is for") {
   CHECK(unmanaged.alloc_error(page) == Errno::EINVAL_);
 }
 
-TEST_CASE("a reserved range is never handed out") {
-  Setup setup;
-  constexpr std::uint64_t limit = 16 * MiB;
-  constexpr std::uint64_t reserved = 6 * MiB;
-  REQUIRE(setup.dma.set_mask_and_coherent(setup.device, limit - 1));
-  REQUIRE(setup.dma.set_resv_region(setup.device, 0, reserved));
-  std::uint64_t bytes = 0;
-  while (const Result<DmaBuffer> buffer = setup.dma.alloc(setup.device, 32 * page)) {
-    REQUIRE(buffer->iova >= reserved);
-    bytes += buffer->size;
-  }
-  CHECK(bytes == limit - reserved);
-
-  Device other{.name = "other", .streams = {{0x11, 0}}};  // the region is the domain's, not the device's
-  REQUIRE(setup.domain->attach(other));
-  REQUIRE(setup.dma.set_mask_and_coherent(other, reserved - 1));
-  CHECK_FALSE(setup.dma.alloc(other, page));
-}
-
-TEST_CASE("a reservation up to the mask leaves nothing") {
-  Setup setup;
-  REQUIRE(setup.dma.set_mask_and_coherent(setup.device, 0x2580'0000 - 1));
-  REQUIRE(setup.dma.set_resv_region(setup.device, 0, 0x2580'0000));
-  CHECK(setup.alloc_error(page) == Errno::ENOMEM_);
-}
-
-TEST_CASE("unaligned reservations are rounded outward") {
-  Setup setup;
-  REQUIRE(setup.dma.set_mask_and_coherent(setup.device, 4 * page - 1));
-  REQUIRE(setup.dma.set_resv_region(setup.device, page + 0x800, page));
-  CHECK(setup.alloc(page).iova == 3 * page);
-  CHECK(setup.alloc_error(page) == Errno::ENOMEM_);
-}
-
-TEST_CASE("a reservation of no bytes at 0 reserves everything") {
-  Setup setup;
-  CHECK(setup.dma.set_resv_region(setup.device, 0, 0));
-  CHECK(setup.alloc_error(page) == Errno::ENOMEM_);
-}
-
-TEST_CASE("a reservation needs a domain of the DMA API") {
-  Setup unmanaged(DomainType::Unmanaged);
-  CHECK(unmanaged.dma.set_resv_region(unmanaged.device, 0, page).error() == Errno::ENODEV_);
-  unmanaged.device.domain = nullptr;
-  CHECK(unmanaged.dma.set_resv_region(unmanaged.device, 0, page).error() == Errno::ENODEV_);
-}
-
 TEST_CASE("an unmanaged domain's owner says where") {
   Setup setup(DomainType::Unmanaged);
   const std::uint64_t before = setup.host.pages.pages_in_use();

@@ -14,4 +14,5 @@ sidewinder_test(linux_arm_smmu_probe_test SOURCES arm_smmu_probe_test.cpp LIBS s
 sidewinder_test(linux_arm_smmu_test SOURCES arm_smmu_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_domain_test SOURCES dma_domain_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_test SOURCES dma_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_dma_reservation_test SOURCES dma_reservation_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_recording_bus_test SOURCES recording_bus_test.cpp LIBS sidewinder_plain_machine)

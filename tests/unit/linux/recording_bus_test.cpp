@@ -9,6 +9,7 @@
 #include <random>
 
 #include "iommu/linux/dma_domain.h"
+#include "iommu/linux/dma_reservation.h"
 #include "tests/support/recording_bus.h"
 #include "tests/support/smmu_host.h"
 
@@ -73,7 +74,7 @@ struct Driven {
     attach(devices[3], 2);
     const StreamSpecifier left_faulting{unattached, 0};
     REQUIRE(host.smmu.alloc_smes(std::span(&left_faulting, 1)));
-    REQUIRE(dma.set_resv_region(devices[0], 0, 600 * MiB));
+    REQUIRE(set_resv_region(devices[0], 0, 600 * MiB));
     REQUIRE(dma.map_at(devices[3], 0, 3 * MiB));
     REQUIRE(dma.map_at(devices[3], 0xf0'0000, 5 * page));
     run();
