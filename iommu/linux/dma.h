@@ -7,9 +7,12 @@
 #define SIDEWINDER_IOMMU_LINUX_DMA_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "iommu/linux/dma_addr.h"
+#include "iommu/linux/dma_device.h"
 #include "iommu/linux/errno.h"
 #include "iommu/linux/host_bus.h"
 
@@ -17,8 +20,6 @@ namespace sidewinder::kernel {
 
 class DmaDomain;
 class PageAllocator;
-
-using DmaAddr = std::uint64_t;
 
 /// One StreamID of a device, or a set of them (the fwspec's ids).
 struct StreamSpecifier {
@@ -35,6 +36,9 @@ struct Device {
   std::uint64_t coherent_dma_mask = 0xffff'ffff;  ///< the same, for coherent allocations
   std::uint64_t bus_dma_limit = 0;                ///< highest address the bus lets through; 0: no limit
   bool dma_coherent = false;                      ///< the device tree's dma-coherent
+  bool has_dma_mask = true;                       ///< false: dev->dma_mask is null, no streaming DMA
+  DmaParameters dma_parameters{};
+  std::optional<PciFunction> pci{};  ///< none: a platform device
 };
 
 struct PhysRange {

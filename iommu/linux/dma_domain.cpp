@@ -57,8 +57,9 @@ PageRun page_run(std::uint64_t iova, std::uint64_t base, std::uint64_t length) {
 
 }  // namespace
 
-DmaDomain::DmaDomain(ArmSmmu& smmu, DomainType type, unsigned bank)
-    : smmu_(&smmu), type_(type), bank_(bank), iovas_(IovaConfig{.granule = page_size}) {}
+DmaDomain::DmaDomain(ArmSmmu& smmu, DomainType type, unsigned bank) : smmu_(&smmu), type_(type), bank_(bank) {
+  if (type == DomainType::Dma) cookie_.type = DmaCookie::Type::Iova;
+}
 
 Result<std::unique_ptr<DmaDomain>> DmaDomain::create(ArmSmmu& smmu, PageAllocator& pages, DomainType type) {
   const Result<unsigned> bank = smmu.alloc_context_bank();
@@ -104,15 +105,29 @@ Status DmaDomain::map(DmaAddr iova, PhysAddr base, std::uint64_t size, IommuProt
 
 std::uint64_t DmaDomain::unmap(DmaAddr iova, std::uint64_t size) {
   if (((iova | size) & (page_size - 1)) != 0) return 0;
+  const std::uint64_t done = unmap_fast(iova, size, false);
+  iotlb_sync();
+  return done;
+}
+
+std::uint64_t DmaDomain::unmap_fast(DmaAddr iova, std::uint64_t size, bool queued) {
+  if (((iova | size) & (page_size - 1)) != 0) return 0;
   std::uint64_t done = 0;
   while (done < size) {
     const PageRun run = page_run(iova + done, iova + done, size - done);
-    const std::uint64_t unmapped = tables_->unmap_pages(iova + done, run.size, run.count);
+    const std::uint64_t unmapped = tables_->unmap_pages(iova + done, run.size, run.count, queued);
     if (unmapped == 0) break;
     done += unmapped;
   }
-  smmu_->tlb_sync_context(bank_);
   return done;
+}
+
+void DmaDomain::iotlb_sync() {
+  smmu_->tlb_sync_context(bank_);
+}
+
+void DmaDomain::flush_iotlb_all() {
+  smmu_->tlb_invalidate_asid(bank_, asid());
 }
 
 void DmaDomain::flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t granule) {

@@ -181,7 +181,7 @@ Status IoPgtable::install_leaves(PhysAddr table, unsigned level, std::uint64_t i
     const Descriptor current = read(entry_of(table, level, address));
     if (is_leaf(current, level)) return fail(Errno::EEXIST_);
     // A table that is empty by now makes room for the block; unmapping it frees it.
-    if (is_table(current, level) && unmap_at(table, level, address, size, 1) != size)
+    if (is_table(current, level) && unmap_at(table, level, address, size, 1, false) != size)
       return fail(Errno::EINVAL_);
     descriptors[index] = leaf(attributes, level, base + index * size).raw;
   }
@@ -189,13 +189,14 @@ Status IoPgtable::install_leaves(PhysAddr table, unsigned level, std::uint64_t i
   return {};
 }
 
-std::uint64_t IoPgtable::unmap_pages(std::uint64_t iova, std::uint64_t size, std::uint64_t count) {
+std::uint64_t IoPgtable::unmap_pages(std::uint64_t iova, std::uint64_t size, std::uint64_t count,
+                                     bool queued) {
   if (!is_page_size(size) || count == 0 || iova >> config_.ias != 0) return 0;
-  return unmap_at(root_, start_level_, iova, size, count);
+  return unmap_at(root_, start_level_, iova, size, count, queued);
 }
 
 std::uint64_t IoPgtable::unmap_at(PhysAddr table, unsigned level, std::uint64_t iova, std::uint64_t size,
-                                  std::uint64_t count) {
+                                  std::uint64_t count, bool queued) {
   const PhysAddr first = entry_of(table, level, iova);
   const Descriptor current = read(first);
   if (!current.is_set<Descriptor::Valid>()) return 0;
@@ -212,19 +213,19 @@ std::uint64_t IoPgtable::unmap_at(PhysAddr table, unsigned level, std::uint64_t 
       if (is_table(old, level)) {
         flush_->flush_walk(address, size, page_size);
         free_table(address_of(old), level + 1);
-      } else {
+      } else if (!queued) {
         flush_->add_page(address, size);
       }
     }
     return done * size;
   }
-  if (is_leaf(current, level)) return split_block(first, level + 1, current, iova, size, count);
-  return unmap_at(address_of(current), level + 1, iova, size, count);
+  if (is_leaf(current, level)) return split_block(first, level + 1, current, iova, size, count, queued);
+  return unmap_at(address_of(current), level + 1, iova, size, count, queued);
 }
 
 /// Replaces a block by a table at `level` that maps all of it but [iova, iova + size * count).
 std::uint64_t IoPgtable::split_block(PhysAddr entry, unsigned level, Descriptor block, std::uint64_t iova,
-                                     std::uint64_t size, std::uint64_t count) {
+                                     std::uint64_t size, std::uint64_t count, bool queued) {
   const std::optional<PhysAddr> table = pages_->allocate_zeroed(0);
   if (!table) return 0;
 
@@ -242,7 +243,7 @@ std::uint64_t IoPgtable::split_block(PhysAddr entry, unsigned level, Descriptor 
   write(*table, descriptors);
   write(entry, {table_at(*table).raw});
 
-  if (!here) return unmap_at(*table, level, iova, size, count);
+  if (!here) return unmap_at(*table, level, iova, size, count, queued);
   for (std::uint64_t index = 0; index < hole; ++index) flush_->add_page(iova + index * size, size);
   return hole * size;
 }

@@ -13,19 +13,10 @@
 #include "iommu/layout/vmsa64.h"
 #include "iommu/linux/errno.h"
 #include "iommu/linux/host_bus.h"
+#include "iommu/linux/iommu_prot.h"
 #include "iommu/linux/page_allocator.h"
 
 namespace sidewinder::kernel {
-
-/// include/linux/iommu.h: IOMMU_READ and so on.
-struct IommuProt {
-  bool read = false;
-  bool write = false;
-  bool cache = false;  ///< coherent with the CPU's caches
-  bool noexec = false;
-  bool mmio = false;
-  bool privileged = false;
-};
 
 /// struct iommu_flush_ops: what the tables' user does about the TLB.
 class TlbFlush {
@@ -69,7 +60,8 @@ class IoPgtable {
                                  IommuProt prot, std::uint64_t& mapped);
 
   /// Bytes unmapped; less than asked for where nothing was mapped. Splits a block of which only a part goes.
-  std::uint64_t unmap_pages(std::uint64_t iova, std::uint64_t size, std::uint64_t count);
+  /// `queued` (iommu_iotlb_gather_queued()): leaves are not invalidated, as the whole TLB will be.
+  std::uint64_t unmap_pages(std::uint64_t iova, std::uint64_t size, std::uint64_t count, bool queued = false);
 
   [[nodiscard]] std::optional<PhysAddr> iova_to_phys(std::uint64_t iova) const;
 
@@ -90,9 +82,9 @@ class IoPgtable {
                               std::uint64_t size, std::uint64_t count, Descriptor attributes,
                               std::uint64_t& mapped);
   std::uint64_t unmap_at(PhysAddr table, unsigned level, std::uint64_t iova, std::uint64_t size,
-                         std::uint64_t count);
+                         std::uint64_t count, bool queued);
   std::uint64_t split_block(PhysAddr entry, unsigned level, Descriptor block, std::uint64_t iova,
-                            std::uint64_t size, std::uint64_t count);
+                            std::uint64_t size, std::uint64_t count, bool queued);
   void free_table(PhysAddr table, unsigned level);
 
   HostBus* bus_;

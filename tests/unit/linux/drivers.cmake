@@ -12,4 +12,6 @@ sidewinder_test(linux_arm_smmu_probe_test SOURCES arm_smmu_probe_test.cpp LIBS s
 sidewinder_test(linux_arm_smmu_test SOURCES arm_smmu_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_domain_test SOURCES dma_domain_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_test SOURCES dma_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_kernel_version_test SOURCES kernel_version_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_dma_init_test SOURCES dma_init_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_recording_bus_test SOURCES recording_bus_test.cpp LIBS sidewinder_plain_machine)
