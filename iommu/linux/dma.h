@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "iommu/linux/dma_addr.h"
+#include "iommu/linux/dma_attrs.h"
 #include "iommu/linux/dma_device.h"
 #include "iommu/linux/errno.h"
 #include "iommu/linux/host_bus.h"
@@ -51,6 +52,7 @@ struct DmaBuffer {
   DmaAddr iova = 0;
   std::uint64_t size = 0;        ///< bytes mapped: what was asked for, rounded up to whole pages
   std::vector<PhysRange> pages;  ///< in IOVA order
+  std::uint64_t spare = 0;       ///< bytes taken together with the last of `pages`, and not mapped
 };
 
 /// Where byte `offset` of the buffer is for the CPU; offset must be below buffer.size.
@@ -60,7 +62,8 @@ class DmaApi {
  public:
   explicit DmaApi(PageAllocator& pages) : pages_(&pages) {}
 
-  /// dma_set_mask_and_coherent(). Never fails behind an IOMMU, which need not have masks of the form 2^n - 1.
+  /// dma_set_mask_and_coherent(). Behind an IOMMU any mask will do, also one that is not of the form 2^n - 1.
+  /// EIO: the device has no DMA mask to set.
   [[nodiscard]] Status set_mask_and_coherent(Device& device, std::uint64_t mask);
 
   /// dma_iova_set_resv_region(), as proposed on the mailing list: keeps [start, start + length) from ever
@@ -68,10 +71,10 @@ class DmaApi {
   /// address.
   [[nodiscard]] Status set_resv_region(Device& device, DmaAddr start, std::uint64_t length);
 
-  /// dma_alloc_attrs() with DMA_ATTR_NO_KERNEL_MAPPING: zeroed pages mapped readable and writable at one IOVA
-  /// below the coherent mask. ENOMEM: no IOVA, no physical page, or no page for a table. EINVAL: size 0 or no
-  /// domain.
-  [[nodiscard]] Result<DmaBuffer> alloc(Device& device, std::uint64_t size);
+  /// dma_alloc_attrs(): zeroed pages mapped readable and writable at one IOVA below the coherent mask, in as
+  /// large pages as there are; with `force_contiguous`, from one block of 2^n pages. ENOMEM: no IOVA, no
+  /// physical page, or no page for a table. EINVAL: size 0 or no domain.
+  [[nodiscard]] Result<DmaBuffer> alloc(Device& device, std::uint64_t size, DmaAttrs attrs = {});
 
   /// What a driver does that owns an unmanaged domain: zeroed pages mapped at exactly `iova` with
   /// iommu_map(). EINVAL: not an unmanaged domain, or not whole pages. ENOMEM: no page. EEXIST: something is
@@ -82,7 +85,10 @@ class DmaApi {
   void free(Device& device, const DmaBuffer& buffer);
 
  private:
-  [[nodiscard]] Result<DmaBuffer> map_pages(Device& device, DmaAddr iova, std::vector<PhysRange> pages);
+  [[nodiscard]] Result<DmaBuffer> map_pages(Device& device, DmaAddr iova, std::vector<PhysRange> pages,
+                                            DmaAttrs attrs);
+  [[nodiscard]] Result<DmaBuffer> alloc_contiguous(Device& device, std::uint64_t size, DmaAttrs attrs);
+  void free_pages(const DmaBuffer& buffer);
 
   PageAllocator* pages_;
 };

@@ -17,6 +17,8 @@
 
 namespace sidewinder::kernel {
 
+class FlushQueue;
+
 struct DmaCookie {
   enum class Type : std::uint8_t {
     None,  ///< an unmanaged domain's: its owner says where
@@ -34,8 +36,11 @@ struct DmaCookie {
   const KernelLog* log = nullptr;  ///< null: nothing is logged
   bool initialised = false;        ///< by init_domain(); until then `iovas` begins at its page 1
   std::shared_ptr<IovaDomain> iovas = std::make_shared<IovaDomain>(IovaConfig{});
+  bool shadow_on_flush = false;             ///< the IOMMU's flushes are costly: one large flush queue
+  std::shared_ptr<FlushQueue> flush_queue;  ///< null: strict
   std::vector<MsiPage> msi_pages;
-  DmaAddr msi_iova = 0;  ///< Type::Msi: where the next doorbell is mapped
+  std::uint64_t warnings = 0;  ///< how often a WARN_ON of dma-iommu would have fired
+  DmaAddr msi_iova = 0;        ///< Type::Msi: where the next doorbell is mapped
 };
 
 }  // namespace sidewinder::kernel

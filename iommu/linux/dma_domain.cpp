@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "iommu/layout/smmuv2.h"
+#include "iommu/linux/flush_queue.h"
 
 namespace sidewinder::kernel {
 namespace {
@@ -58,7 +59,7 @@ PageRun page_run(std::uint64_t iova, std::uint64_t base, std::uint64_t length) {
 }  // namespace
 
 DmaDomain::DmaDomain(ArmSmmu& smmu, DomainType type, unsigned bank) : smmu_(&smmu), type_(type), bank_(bank) {
-  if (type == DomainType::Dma) cookie_.type = DmaCookie::Type::Iova;
+  if (type != DomainType::Unmanaged) cookie_.type = DmaCookie::Type::Iova;
 }
 
 Result<std::unique_ptr<DmaDomain>> DmaDomain::create(ArmSmmu& smmu, PageAllocator& pages, DomainType type) {
@@ -75,6 +76,7 @@ Result<std::unique_ptr<DmaDomain>> DmaDomain::create(ArmSmmu& smmu, PageAllocato
 }
 
 DmaDomain::~DmaDomain() {
+  if (cookie_.flush_queue) cookie_.flush_queue->stop();
   if (tables_)
     smmu_->free_context_bank(bank_, asid());
   else

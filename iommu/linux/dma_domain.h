@@ -19,6 +19,7 @@ namespace sidewinder::kernel {
 
 enum class DomainType : std::uint8_t {
   Dma,        ///< IOMMU_DOMAIN_DMA: mapped by the DMA API, invalidated strictly
+  DmaFq,      ///< IOMMU_DOMAIN_DMA_FQ: the same, invalidated lazily through a flush queue
   Unmanaged,  ///< IOMMU_DOMAIN_UNMANAGED: mapped by its owner, no IOVA space
 };
 
@@ -51,10 +52,12 @@ class DmaDomain : private TlbFlush {
   }
 
   [[nodiscard]] DomainType type() const { return type_; }
+  void set_type(DomainType type) { type_ = type; }  ///< Dma to DmaFq and back only
   [[nodiscard]] unsigned bank() const { return bank_; }
   [[nodiscard]] DmaAddr aperture_start() const { return 0; }
   [[nodiscard]] DmaAddr aperture_end() const { return (DmaAddr{1} << smmu_->va_bits()) - 1; }
   [[nodiscard]] DmaCookie& cookie() { return cookie_; }
+  [[nodiscard]] const DmaCookie& cookie() const { return cookie_; }
   [[nodiscard]] IovaDomain& iovas() { return *cookie_.iovas; }
   [[nodiscard]] const IovaDomain& iovas() const { return *cookie_.iovas; }
   [[nodiscard]] HostBus& bus() const { return smmu_->bus(); }

@@ -10,6 +10,7 @@
 
 #include "iommu/linux/dma_cookie.h"
 #include "iommu/linux/dma_domain.h"
+#include "iommu/linux/flush_queue.h"
 #include "iommu/linux/io_pgtable.h"
 
 namespace sidewinder::kernel {
@@ -123,13 +124,30 @@ Status init_domain(DmaDomain& domain, Device& device, const DmaInit& init) {
   cookie.version = init.version;
   cookie.forcedac = init.forcedac;
   cookie.log = init.log;
+  cookie.shadow_on_flush = init.shadow_on_flush;
   const bool list = init.version >= since::iova_depot_list;
   cookie.iovas = std::make_shared<IovaDomain>(IovaConfig{.granule = granule,
                                                          .start_pfn = start_pfn,
                                                          .cpus = init.cpus,
                                                          .depot = list ? IovaDepot::List : IovaDepot::Array});
   if (list) schedule_trimming(cookie.iovas, domain.bus());
+  if (domain.type() == DomainType::DmaFq) {
+    if (init.version < since::deferred_flush_capability || init.deferred_flush)
+      start_flush_queue(domain);
+    else
+      domain.set_type(DomainType::Dma);
+  }
   return reserve_regions(cookie, device, init.regions);
+}
+
+void start_flush_queue(DmaDomain& domain) {
+  DmaCookie& cookie = domain.cookie();
+  domain.set_type(DomainType::DmaFq);
+  if (cookie.flush_queue) return;
+  const bool single = cookie.shadow_on_flush && cookie.version >= since::single_flush_queue;
+  cookie.flush_queue = FlushQueue::create(
+      domain.bus(), *cookie.iovas, [&domain] { domain.flush_iotlb_all(); },
+      single ? FlushQueue::Kind::Single : FlushQueue::Kind::PerCpu);
 }
 
 Status create_direct_mappings(DmaDomain& domain, std::span<const ReservedRegion> regions) {

@@ -14,4 +14,8 @@ sidewinder_test(linux_dma_domain_test SOURCES dma_domain_test.cpp LIBS sidewinde
 sidewinder_test(linux_dma_test SOURCES dma_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_kernel_version_test SOURCES kernel_version_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_init_test SOURCES dma_init_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_dma_iova_test SOURCES dma_iova_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_dma_mask_test SOURCES dma_mask_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_dma_streaming_test SOURCES dma_streaming_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_flush_queue_test SOURCES flush_queue_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_recording_bus_test SOURCES recording_bus_test.cpp LIBS sidewinder_plain_machine)
