@@ -21,6 +21,7 @@ namespace sidewinder::kernel {
 
 class DmaDomain;
 class PageAllocator;
+class Swiotlb;
 
 /// One StreamID of a device, or a set of them (the fwspec's ids).
 struct StreamSpecifier {
@@ -40,6 +41,7 @@ struct Device {
   bool has_dma_mask = true;                       ///< false: dev->dma_mask is null, no streaming DMA
   DmaParameters dma_parameters{};
   std::optional<PciFunction> pci{};  ///< none: a platform device
+  Swiotlb* swiotlb = nullptr;        ///< bounce buffers; null: inactive
 };
 
 struct PhysRange {

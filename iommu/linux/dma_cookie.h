@@ -39,8 +39,9 @@ struct DmaCookie {
   bool shadow_on_flush = false;             ///< the IOMMU's flushes are costly: one large flush queue
   std::shared_ptr<FlushQueue> flush_queue;  ///< null: strict
   std::vector<MsiPage> msi_pages;
-  std::uint64_t warnings = 0;  ///< how often a WARN_ON of dma-iommu would have fired
-  DmaAddr msi_iova = 0;        ///< Type::Msi: where the next doorbell is mapped
+  bool inactive_bounce_said = false;  ///< dev_warn_once, of this domain
+  std::uint64_t warnings = 0;         ///< how often a WARN_ON of dma-iommu would have fired
+  DmaAddr msi_iova = 0;               ///< Type::Msi: where the next doorbell is mapped
 };
 
 }  // namespace sidewinder::kernel

@@ -37,6 +37,9 @@ inline constexpr KernelVersion iova_depot_list{6, 7};
 /// dma-ranges bounds addresses from above only (bus_dma_limit); before, its lowest address is the lowest that
 /// is handed out.
 inline constexpr KernelVersion dma_ranges_upper_bound_only{6, 10};
+/// A bounced buffer has whole granules for itself, zero around it; before, what the device only writes was
+/// zeroed, and with min_align_mask the end of a granule could be another's.
+inline constexpr KernelVersion bounced_granules{6, 10};
 /// arm_smmu_print_context_fault_info(): context faults are logged with their registers decoded.
 inline constexpr KernelVersion decoded_context_faults{6, 12};
 /// dma_iova_try_alloc(), dma_iova_link() and the rest of the two-step API.

@@ -18,4 +18,6 @@ sidewinder_test(linux_dma_iova_test SOURCES dma_iova_test.cpp LIBS sidewinder_pl
 sidewinder_test(linux_dma_mask_test SOURCES dma_mask_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_streaming_test SOURCES dma_streaming_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_flush_queue_test SOURCES flush_queue_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_dma_sg_test SOURCES dma_sg_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_swiotlb_test SOURCES swiotlb_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_recording_bus_test SOURCES recording_bus_test.cpp LIBS sidewinder_plain_machine)
