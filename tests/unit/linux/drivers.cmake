@@ -20,4 +20,7 @@ sidewinder_test(linux_dma_streaming_test SOURCES dma_streaming_test.cpp LIBS sid
 sidewinder_test(linux_flush_queue_test SOURCES flush_queue_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_sg_test SOURCES dma_sg_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_swiotlb_test SOURCES swiotlb_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_dma_two_step_test SOURCES dma_two_step_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_dma_noncontiguous_test SOURCES dma_noncontiguous_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_dma_msi_test SOURCES dma_msi_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_recording_bus_test SOURCES recording_bus_test.cpp LIBS sidewinder_plain_machine)
