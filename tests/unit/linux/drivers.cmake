@@ -23,4 +23,5 @@ sidewinder_test(linux_swiotlb_test SOURCES swiotlb_test.cpp LIBS sidewinder_plai
 sidewinder_test(linux_dma_two_step_test SOURCES dma_two_step_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_noncontiguous_test SOURCES dma_noncontiguous_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_msi_test SOURCES dma_msi_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_dma_random_test SOURCES dma_random_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_recording_bus_test SOURCES recording_bus_test.cpp LIBS sidewinder_plain_machine)
