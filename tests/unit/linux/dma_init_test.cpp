@@ -160,6 +160,15 @@ TEST_CASE("as in Linux, dma_ranges up to the very last address reserve everythin
   CHECK(setup.ranges() == Ranges{{0, 0xf'ffff'ffff'ffff}});
 }
 
+TEST_CASE("after a window that begins at the very last address there is nothing to reserve") {
+  DmaFixture setup;
+  Device device = pci_device();
+  device.pci->dma_ranges = {{.start = 0, .end = 0x1fff},
+                            {.start = ~std::uint64_t{0}, .end = ~std::uint64_t{0}}};
+  REQUIRE(init_domain(*setup.domain, device, {}));
+  CHECK(setup.ranges() == Ranges{{2, 0xf'ffff'ffff'ffff}});
+}
+
 TEST_CASE("dma_ranges that overlap are refused, but the domain stays initialised") {
   DmaFixture setup;
   Device device = pci_device();

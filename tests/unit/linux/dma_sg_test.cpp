@@ -229,10 +229,15 @@ TEST_CASE("where a piece cannot be bounced, those before it are unmapped and not
   Swiotlb swiotlb(setup.bus, {memory_base + 8 * MiB, 0x4'0000}, 1, {6, 1});
   setup.device.pci.emplace().untrusted = true;
   setup.device.swiotlb = &swiotlb;
+  const std::byte kept{0x11};
+  REQUIRE(setup.machine.write(here, {&kept, 1}, Security::NonSecure));
   List list = pieces({{here, 0x20010}, {there, 0x1f010}});
   const Result<unsigned> count = dma_map_sg(setup.device, list, DmaDirection::FromDevice);
   REQUIRE_FALSE(count);
   CHECK(count.error() == Errno::EIO_);
   CHECK(swiotlb.used() == 0);
+  std::byte now{};
+  REQUIRE(setup.machine.read(here, {&now, 1}, Security::NonSecure));
+  CHECK(now == kept);
   CHECK(setup.domain->iovas().find_iova(0xf'ffdf).has_value() == false);
 }

@@ -115,6 +115,15 @@ TEST_CASE("pieces are linked one behind the other, and unlinked one by one") {
   CHECK(setup.alloc(4 * page).address == state.address - 0x800);
 }
 
+TEST_CASE("what is unlinked keeps its addresses") {
+  Setup setup;
+  DmaIovaState state = setup.alloc(page);
+  REQUIRE(dma_iova_link(setup.device, state, here, 0, page, both));
+  dma_iova_unlink(setup.device, state, 0, page, both);
+  CHECK(setup.alloc(page).address == state.address - page);
+  CHECK(dma_iova_link(setup.device, state, there, 0, page, both));
+}
+
 TEST_CASE("only the first piece may begin inside a granule") {
   Setup setup;
   DmaIovaState state = setup.alloc(2 * page);
