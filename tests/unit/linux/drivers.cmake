@@ -24,4 +24,5 @@ sidewinder_test(linux_dma_two_step_test SOURCES dma_two_step_test.cpp LIBS sidew
 sidewinder_test(linux_dma_noncontiguous_test SOURCES dma_noncontiguous_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_msi_test SOURCES dma_msi_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_random_test SOURCES dma_random_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_dma_limits_test SOURCES dma_limits_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_recording_bus_test SOURCES recording_bus_test.cpp LIBS sidewinder_plain_machine)
