@@ -7,7 +7,9 @@
 #include <cassert>
 #include <optional>
 
+#include "iommu/linux/dma_direct.h"
 #include "iommu/linux/dma_domain.h"
+#include "iommu/linux/dma_iova.h"
 #include "iommu/linux/io_pgtable.h"
 #include "iommu/linux/page_allocator.h"
 
@@ -31,9 +33,11 @@ void free_pages(PageAllocator& allocator, const std::vector<PhysRange>& pages) {
 
 /// __iommu_dma_alloc_pages(): in pieces of the sizes that one mapping can cover, the largest there is each
 /// time.
-std::optional<std::vector<PhysRange>> allocate_pages(PageAllocator& allocator, std::uint64_t count) {
+std::optional<std::vector<PhysRange>> allocate_pages(PageAllocator& allocator, std::uint64_t count,
+                                                     DmaAttrs attrs) {
   std::uint64_t orders =
       (IoPgtable::page_sizes >> page_shift) & ((std::uint64_t{2} << PageAllocator::max_order) - 1);
+  if (attrs.alloc_single_pages) orders &= ~(orders - 1);
   std::vector<PhysRange> pages;
   while (count != 0) {
     std::optional<PhysAddr> base;
@@ -53,16 +57,6 @@ std::optional<std::vector<PhysRange>> allocate_pages(PageAllocator& allocator, s
   return pages;
 }
 
-IommuProt prot_for(const Device& device) {
-  return {.read = true, .write = true, .cache = device.dma_coherent};
-}
-
-DmaAddr limit_for(const Device& device) {
-  DmaAddr limit = device.coherent_dma_mask;
-  if (device.bus_dma_limit != 0) limit = std::min(limit, device.bus_dma_limit);
-  return std::min(limit, device.domain->aperture_end());
-}
-
 }  // namespace
 
 PhysAddr phys_of(const DmaBuffer& buffer, std::uint64_t offset) {
@@ -75,49 +69,71 @@ PhysAddr phys_of(const DmaBuffer& buffer, std::uint64_t offset) {
 }
 
 Status DmaApi::set_mask_and_coherent(Device& device, std::uint64_t mask) {
+  if (!device.has_dma_mask) return fail(Errno::EIO_);
   device.dma_mask = mask;
   device.coherent_dma_mask = mask;
   return {};
 }
 
-Result<DmaBuffer> DmaApi::alloc(Device& device, std::uint64_t size) {
-  if (size == 0 || device.domain == nullptr || device.domain->type() != DomainType::Dma)
-    return fail(Errno::EINVAL_);
-  IovaDomain& iovas = device.domain->iovas();
-  const std::uint64_t count = page_align(size) >> page_shift;
+Result<DmaBuffer> DmaApi::alloc(Device& device, std::uint64_t size, DmaAttrs attrs) {
+  if (size == 0) return fail(Errno::EINVAL_);
+  if (uses_direct_dma(device)) return direct_alloc(*pages_, device, size);
+  if (!uses_dma_iommu(device)) return fail(Errno::EINVAL_);
+  if (attrs.force_contiguous) return alloc_contiguous(device, size, attrs);
+  DmaDomain& domain = *device.domain;
+  const std::uint64_t bytes = page_align(size);
 
-  std::optional<std::vector<PhysRange>> pages = allocate_pages(*pages_, count);
+  std::optional<std::vector<PhysRange>> pages = allocate_pages(*pages_, bytes >> page_shift, attrs);
   if (!pages) return fail(Errno::ENOMEM_);
 
-  const std::optional<Pfn> pfn = iovas.alloc_iova_fast(count, iovas.to_pfn(limit_for(device)), true);
-  if (!pfn) {
-    free_pages(*pages_, *pages);
+  const std::optional<DmaAddr> iova = alloc_dma_iova(domain, device, bytes, device.coherent_dma_mask);
+  if (!iova) {
+    kernel::free_pages(*pages_, *pages);
     return fail(Errno::ENOMEM_);
   }
-  Result<DmaBuffer> buffer = map_pages(device, iovas.to_iova(*pfn), std::move(*pages));
+  Result<DmaBuffer> buffer = map_pages(device, *iova, std::move(*pages), attrs);
   if (!buffer) {
-    iovas.free_iova_fast(*pfn, count);
+    free_dma_iova(domain, *iova, bytes, false);
     return fail(Errno::ENOMEM_);  // Linux returns no address, whatever the reason
   }
   return buffer;
 }
 
+/// iommu_dma_alloc_pages(), without a CMA area.
+Result<DmaBuffer> DmaApi::alloc_contiguous(Device& device, std::uint64_t size, DmaAttrs attrs) {
+  const std::uint64_t bytes = page_align(size);
+  const std::uint64_t taken = std::bit_ceil(bytes >> page_shift);
+  const auto order = static_cast<unsigned>(std::countr_zero(taken));
+  if (order > PageAllocator::max_order) return fail(Errno::ENOMEM_);
+  const std::optional<PhysAddr> base = pages_->allocate_zeroed(order);
+  if (!base) return fail(Errno::ENOMEM_);
+  const IommuProt prot = dma_prot(DmaDirection::Bidirectional, device.dma_coherent, attrs);
+  const DmaAddr iova = map_dma(device, *base, size, prot, device.coherent_dma_mask);
+  if (iova == dma_mapping_error) {
+    pages_->free(*base, taken);
+    return fail(Errno::ENOMEM_);
+  }
+  return DmaBuffer{
+      .iova = iova, .size = bytes, .pages = {{*base, bytes}}, .spare = (taken << page_shift) - bytes};
+}
+
 Result<DmaBuffer> DmaApi::map_at(Device& device, DmaAddr iova, std::uint64_t size) {
   if (size == 0 || ((iova | size) & (page_size - 1)) != 0) return fail(Errno::EINVAL_);
   if (device.domain == nullptr || device.domain->type() != DomainType::Unmanaged) return fail(Errno::EINVAL_);
-  std::optional<std::vector<PhysRange>> pages = allocate_pages(*pages_, size >> page_shift);
+  std::optional<std::vector<PhysRange>> pages = allocate_pages(*pages_, size >> page_shift, {});
   if (!pages) return fail(Errno::ENOMEM_);
-  return map_pages(device, iova, std::move(*pages));
+  return map_pages(device, iova, std::move(*pages), {});
 }
 
 /// iommu_map_sg(), which frees what it could not map.
-Result<DmaBuffer> DmaApi::map_pages(Device& device, DmaAddr iova, std::vector<PhysRange> pages) {
-  DmaBuffer buffer{.iova = iova, .size = 0, .pages = std::move(pages)};
+Result<DmaBuffer> DmaApi::map_pages(Device& device, DmaAddr iova, std::vector<PhysRange> pages,
+                                    DmaAttrs attrs) {
+  const IommuProt prot = dma_prot(DmaDirection::Bidirectional, device.dma_coherent, attrs);
+  DmaBuffer buffer{.iova = iova, .size = 0, .pages = std::move(pages), .spare = 0};
   for (const PhysRange& range : buffer.pages) {
-    if (Status status = device.domain->map(iova + buffer.size, range.base, range.size, prot_for(device));
-        !status) {
+    if (Status status = device.domain->map(iova + buffer.size, range.base, range.size, prot); !status) {
       if (buffer.size != 0) device.domain->unmap(iova, buffer.size);
-      free_pages(*pages_, buffer.pages);
+      free_pages(buffer);
       return fail(status.error());
     }
     buffer.size += range.size;
@@ -126,12 +142,18 @@ Result<DmaBuffer> DmaApi::map_pages(Device& device, DmaAddr iova, std::vector<Ph
 }
 
 void DmaApi::free(Device& device, const DmaBuffer& buffer) {
-  device.domain->unmap(buffer.iova, buffer.size);
-  if (device.domain->type() == DomainType::Dma) {
-    IovaDomain& iovas = device.domain->iovas();
-    iovas.free_iova_fast(iovas.to_pfn(buffer.iova), buffer.size >> page_shift);
-  }
-  free_pages(*pages_, buffer.pages);
+  if (buffer.direct) return direct_free(*pages_, buffer);
+  if (uses_dma_iommu(device))
+    unmap_dma(device, buffer.iova, buffer.size);
+  else
+    device.domain->unmap(buffer.iova, buffer.size);
+  free_pages(buffer);
+}
+
+void DmaApi::free_pages(const DmaBuffer& buffer) {
+  kernel::free_pages(*pages_, buffer.pages);
+  if (buffer.spare != 0)
+    pages_->free(buffer.pages.back().base + buffer.pages.back().size, buffer.spare >> page_shift);
 }
 
 }  // namespace sidewinder::kernel

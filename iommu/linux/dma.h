@@ -7,18 +7,22 @@
 #define SIDEWINDER_IOMMU_LINUX_DMA_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "iommu/linux/dma_addr.h"
+#include "iommu/linux/dma_attrs.h"
+#include "iommu/linux/dma_device.h"
 #include "iommu/linux/errno.h"
 #include "iommu/linux/host_bus.h"
+#include "iommu/linux/reserved_region.h"
 
 namespace sidewinder::kernel {
 
 class DmaDomain;
 class PageAllocator;
-
-using DmaAddr = std::uint64_t;
+class Swiotlb;
 
 /// One StreamID of a device, or a set of them (the fwspec's ids).
 struct StreamSpecifier {
@@ -35,6 +39,16 @@ struct Device {
   std::uint64_t coherent_dma_mask = 0xffff'ffff;  ///< the same, for coherent allocations
   std::uint64_t bus_dma_limit = 0;                ///< highest address the bus lets through; 0: no limit
   bool dma_coherent = false;                      ///< the device tree's dma-coherent
+  bool has_dma_mask = true;                       ///< false: dev->dma_mask is null, no streaming DMA
+  DmaParameters dma_parameters{};
+  std::optional<PciFunction> pci{};  ///< none: a platform device
+  Swiotlb* swiotlb = nullptr;        ///< bounce buffers; null: inactive
+
+  DmaAddr dma_base = 0;                            ///< lowest address that its dma-ranges allow
+  DmaAddr dma_limit = ~DmaAddr{0};                 ///< highest
+  std::vector<ReservedRegion> reserved_regions{};  ///< iommu_get_resv_regions()
+  bool in_stream_map = false;                      ///< it has its stream mapping entries
+  bool iommu_dma = false;                          ///< its DMA API is dma-iommu's (dev->dma_ops)
 };
 
 struct PhysRange {
@@ -47,6 +61,8 @@ struct DmaBuffer {
   DmaAddr iova = 0;
   std::uint64_t size = 0;        ///< bytes mapped: what was asked for, rounded up to whole pages
   std::vector<PhysRange> pages;  ///< in IOVA order
+  std::uint64_t spare = 0;       ///< bytes taken together with the last of `pages`, and not mapped
+  bool direct = false;           ///< `iova` is the physical address: no IOMMU is set up for the device
 };
 
 /// Where byte `offset` of the buffer is for the CPU; offset must be below buffer.size.
@@ -56,13 +72,15 @@ class DmaApi {
  public:
   explicit DmaApi(PageAllocator& pages) : pages_(&pages) {}
 
-  /// dma_set_mask_and_coherent(). Never fails behind an IOMMU, which need not have masks of the form 2^n - 1.
+  /// dma_set_mask_and_coherent(). Behind an IOMMU any mask will do, also one that is not of the form 2^n - 1.
+  /// EIO: the device has no DMA mask to set.
   [[nodiscard]] Status set_mask_and_coherent(Device& device, std::uint64_t mask);
 
-  /// dma_alloc_attrs() with DMA_ATTR_NO_KERNEL_MAPPING: zeroed pages mapped readable and writable at one IOVA
-  /// below the coherent mask. ENOMEM: no IOVA, no physical page, or no page for a table. EINVAL: size 0 or no
-  /// domain.
-  [[nodiscard]] Result<DmaBuffer> alloc(Device& device, std::uint64_t size);
+  /// dma_alloc_attrs(): zeroed pages mapped readable and writable at one IOVA below the coherent mask, in as
+  /// large pages as there are; with `force_contiguous`, from one block of 2^n pages. Without dma-iommu, from
+  /// one block at its own address. ENOMEM: no IOVA, no physical page, or no page for a table. EINVAL: size 0,
+  /// or the device's domain is its driver's own.
+  [[nodiscard]] Result<DmaBuffer> alloc(Device& device, std::uint64_t size, DmaAttrs attrs = {});
 
   /// What a driver does that owns an unmanaged domain: zeroed pages mapped at exactly `iova` with
   /// iommu_map(). EINVAL: not an unmanaged domain, or not whole pages. ENOMEM: no page. EEXIST: something is
@@ -73,7 +91,10 @@ class DmaApi {
   void free(Device& device, const DmaBuffer& buffer);
 
  private:
-  [[nodiscard]] Result<DmaBuffer> map_pages(Device& device, DmaAddr iova, std::vector<PhysRange> pages);
+  [[nodiscard]] Result<DmaBuffer> map_pages(Device& device, DmaAddr iova, std::vector<PhysRange> pages,
+                                            DmaAttrs attrs);
+  [[nodiscard]] Result<DmaBuffer> alloc_contiguous(Device& device, std::uint64_t size, DmaAttrs attrs);
+  void free_pages(const DmaBuffer& buffer);
 
   PageAllocator* pages_;
 };

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "iommu/layout/smmuv2.h"
+#include "iommu/linux/flush_queue.h"
 
 namespace sidewinder::kernel {
 namespace {
@@ -57,8 +58,9 @@ PageRun page_run(std::uint64_t iova, std::uint64_t base, std::uint64_t length) {
 
 }  // namespace
 
-DmaDomain::DmaDomain(ArmSmmu& smmu, DomainType type, unsigned bank)
-    : smmu_(&smmu), type_(type), bank_(bank), iovas_(IovaConfig{.granule = page_size}) {}
+DmaDomain::DmaDomain(ArmSmmu& smmu, DomainType type, unsigned bank) : smmu_(&smmu), type_(type), bank_(bank) {
+  if (type != DomainType::Unmanaged) cookie_.type = DmaCookie::Type::Iova;
+}
 
 Result<std::unique_ptr<DmaDomain>> DmaDomain::create(ArmSmmu& smmu, PageAllocator& pages, DomainType type) {
   const Result<unsigned> bank = smmu.alloc_context_bank();
@@ -74,6 +76,7 @@ Result<std::unique_ptr<DmaDomain>> DmaDomain::create(ArmSmmu& smmu, PageAllocato
 }
 
 DmaDomain::~DmaDomain() {
+  if (cookie_.flush_queue) cookie_.flush_queue->stop();
   if (tables_)
     smmu_->free_context_bank(bank_, asid());
   else
@@ -104,15 +107,29 @@ Status DmaDomain::map(DmaAddr iova, PhysAddr base, std::uint64_t size, IommuProt
 
 std::uint64_t DmaDomain::unmap(DmaAddr iova, std::uint64_t size) {
   if (((iova | size) & (page_size - 1)) != 0) return 0;
+  const std::uint64_t done = unmap_fast(iova, size, false);
+  iotlb_sync();
+  return done;
+}
+
+std::uint64_t DmaDomain::unmap_fast(DmaAddr iova, std::uint64_t size, bool queued) {
+  if (((iova | size) & (page_size - 1)) != 0) return 0;
   std::uint64_t done = 0;
   while (done < size) {
     const PageRun run = page_run(iova + done, iova + done, size - done);
-    const std::uint64_t unmapped = tables_->unmap_pages(iova + done, run.size, run.count);
+    const std::uint64_t unmapped = tables_->unmap_pages(iova + done, run.size, run.count, queued);
     if (unmapped == 0) break;
     done += unmapped;
   }
-  smmu_->tlb_sync_context(bank_);
   return done;
+}
+
+void DmaDomain::iotlb_sync() {
+  smmu_->tlb_sync_context(bank_);
+}
+
+void DmaDomain::flush_iotlb_all() {
+  smmu_->tlb_invalidate_asid(bank_, asid());
 }
 
 void DmaDomain::flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t granule) {

@@ -11,6 +11,7 @@
 
 #include "iommu/linux/arm_smmu.h"
 #include "iommu/linux/dma.h"
+#include "iommu/linux/dma_cookie.h"
 #include "iommu/linux/io_pgtable.h"
 #include "iommu/linux/iova.h"
 
@@ -18,6 +19,7 @@ namespace sidewinder::kernel {
 
 enum class DomainType : std::uint8_t {
   Dma,        ///< IOMMU_DOMAIN_DMA: mapped by the DMA API, invalidated strictly
+  DmaFq,      ///< IOMMU_DOMAIN_DMA_FQ: the same, invalidated lazily through a flush queue
   Unmanaged,  ///< IOMMU_DOMAIN_UNMANAGED: mapped by its owner, no IOVA space
 };
 
@@ -40,16 +42,25 @@ class DmaDomain : private TlbFlush {
   /// iommu_unmap(): the TLB is clean when it returns. Bytes unmapped; 0 where iova or size is
   /// not whole pages.
   std::uint64_t unmap(DmaAddr iova, std::uint64_t size);
+  /// iommu_unmap_fast(): without waiting for the TLB; `queued`, also without invalidating it.
+  std::uint64_t unmap_fast(DmaAddr iova, std::uint64_t size, bool queued);
+  void iotlb_sync();       ///< iommu_iotlb_sync(): waits for invalidations
+  void flush_iotlb_all();  ///< iommu_flush_iotlb_all(): everything of this domain's, and waits
 
   [[nodiscard]] std::optional<PhysAddr> iova_to_phys(DmaAddr iova) const {
     return tables_->iova_to_phys(iova);
   }
 
   [[nodiscard]] DomainType type() const { return type_; }
+  void set_type(DomainType type) { type_ = type; }  ///< Dma to DmaFq and back only
   [[nodiscard]] unsigned bank() const { return bank_; }
+  [[nodiscard]] DmaAddr aperture_start() const { return 0; }
   [[nodiscard]] DmaAddr aperture_end() const { return (DmaAddr{1} << smmu_->va_bits()) - 1; }
-  [[nodiscard]] IovaDomain& iovas() { return iovas_; }
-  [[nodiscard]] const IovaDomain& iovas() const { return iovas_; }
+  [[nodiscard]] DmaCookie& cookie() { return cookie_; }
+  [[nodiscard]] const DmaCookie& cookie() const { return cookie_; }
+  [[nodiscard]] IovaDomain& iovas() { return *cookie_.iovas; }
+  [[nodiscard]] const IovaDomain& iovas() const { return *cookie_.iovas; }
+  [[nodiscard]] HostBus& bus() const { return smmu_->bus(); }
 
  private:
   DmaDomain(ArmSmmu& smmu, DomainType type, unsigned bank);
@@ -62,7 +73,7 @@ class DmaDomain : private TlbFlush {
   DomainType type_;
   unsigned bank_;
   std::optional<IoPgtable> tables_;
-  IovaDomain iovas_;
+  DmaCookie cookie_;
 };
 
 }  // namespace sidewinder::kernel

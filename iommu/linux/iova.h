@@ -90,6 +90,8 @@ class IovaDomain {
 
   /// The CPU that the following calls run on; false: `cpu` is not online.
   [[nodiscard]] bool set_current_cpu(unsigned cpu);
+  [[nodiscard]] unsigned current_cpu() const { return current_cpu_; }
+  [[nodiscard]] unsigned cpus() const { return static_cast<unsigned>(online_.size()); }  ///< possible ones
   /// Takes a CPU offline, which returns its magazines to the tree; false: it is not online, or is the current
   /// one.
   [[nodiscard]] bool cpu_dead(unsigned cpu);

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "iommu/linux/dma_domain.h"
+#include "iommu/linux/dma_init.h"
 #include "tests/support/smmu_host.h"
 
 using namespace sidewinder;
@@ -151,6 +152,76 @@ TEST_CASE("buffers are zeroed, also when their pages were used before") {
   std::vector<std::byte> now(4 * MiB);
   REQUIRE(setup.machine.read(second.pages[0].base, now, Security::NonSecure));
   CHECK(std::all_of(now.begin(), now.end(), [](std::byte byte) { return byte == std::byte{0}; }));
+}
+
+TEST_CASE("single pages on request, though there are blocks") {
+  Setup setup;
+  const DmaBuffer buffer = setup.dma.alloc(setup.device, 2 * MiB, {.alloc_single_pages = true}).value();
+  REQUIRE(buffer.pages.size() == 1);  // as the allocator hands them out one after another
+  CHECK(buffer.pages[0].base == memory_base + page);
+  CHECK(setup.access(buffer.iova).same_page_shift == 12);
+  setup.dma.free(setup.device, buffer);
+}
+
+TEST_CASE("contiguous memory on request, from one block of a power of two") {
+  Setup setup;
+  for (int count = 0; count < 2; ++count) REQUIRE(setup.host.pages.allocate(0));  // pages 1 and 2 are gone
+  const std::uint64_t before = setup.host.pages.pages_in_use();
+  const DmaBuffer buffer = setup.dma.alloc(setup.device, 4 * page + 1, {.force_contiguous = true}).value();
+  CHECK(buffer.size == 5 * page);
+  REQUIRE(buffer.pages.size() == 1);
+  CHECK(buffer.pages[0].base == memory_base + 8 * page);
+  CHECK(buffer.pages[0].size == 5 * page);
+  CHECK(setup.host.pages.pages_in_use() == before + 8 + 2);  // and two tables
+  CHECK(setup.access(buffer.iova + 4 * page, true).output == memory_base + 12 * page);
+  CHECK(setup.access(buffer.iova + 5 * page).fault.has_value());
+  setup.dma.free(setup.device, buffer);
+  CHECK(setup.host.pages.pages_in_use() == before + 2);
+}
+
+TEST_CASE("contiguous memory ends at the allocator's largest block") {
+  Setup setup;
+  CHECK(setup.dma.alloc(setup.device, 4 * MiB, {.force_contiguous = true}));
+  const Result<DmaBuffer> larger = setup.dma.alloc(setup.device, 4 * MiB + 1, {.force_contiguous = true});
+  REQUIRE_FALSE(larger);
+  CHECK(larger.error() == Errno::ENOMEM_);
+  CHECK(setup.dma.alloc(setup.device, 4 * MiB + 1));  // in pieces
+}
+
+TEST_CASE("contiguous memory without an address is given back") {
+  Setup setup;
+  setup.device.coherent_dma_mask = 0xfff;
+  const std::uint64_t before = setup.host.pages.pages_in_use();
+  CHECK_FALSE(setup.dma.alloc(setup.device, 3 * page, {.force_contiguous = true}));
+  CHECK(setup.host.pages.pages_in_use() == before);
+}
+
+TEST_CASE("privileged memory is for privileged transactions") {
+  Setup setup;
+  const DmaBuffer buffer = setup.dma.alloc(setup.device, page, {.privileged = true}).value();
+  CHECK(setup.access(buffer.iova).fault->kind == arch::FaultKind::Permission);
+}
+
+TEST_CASE("a device without a mask cannot be given one") {
+  Setup setup;
+  setup.device.has_dma_mask = false;
+  const Status status = setup.dma.set_mask_and_coherent(setup.device, 0xffff);
+  REQUIRE_FALSE(status);
+  CHECK(status.error() == Errno::EIO_);
+  CHECK(setup.device.coherent_dma_mask == 0xffff'ffff);
+}
+
+TEST_CASE("in a lazy domain a freed buffer's address waits for the flush, its pages do not") {
+  Setup setup;
+  start_flush_queue(*setup.domain);
+  const DmaBuffer buffer = setup.alloc(page);
+  const std::uint64_t in_use = setup.host.pages.pages_in_use();
+  setup.dma.free(setup.device, buffer);
+  CHECK(setup.host.pages.pages_in_use() == in_use - 1);
+  const DmaBuffer next = setup.alloc(page);
+  CHECK(next.iova != buffer.iova);
+  CHECK(next.pages[0].base == buffer.pages[0].base);
+  CHECK(setup.dma.set_resv_region(setup.device, 0, page).error() == Errno::ENODEV_);
 }
 
 TEST_CASE("a coherent device's memory is cacheable, another's is not") {
