@@ -61,6 +61,7 @@ std::size_t Accounting::stream_of(std::size_t device, vpu::Function function) co
 void Accounting::mapped(std::size_t device, const vpu::BufferUse& use, const kernel::DmaBuffer& memory) {
   const Buffer buffer{device, stream_of(device, use.function), use.session, use.type, use.index};
   buffers_[buffer] = memory;
+  if (memory.direct) direct_.insert(buffer);
   for (const kernel::PhysRange& range : memory.pages) owners_[range.base] = {range.base + range.size, buffer};
 
   StreamTally& tally = tallies_[device][buffer.stream];
@@ -83,6 +84,7 @@ void Accounting::mapped(std::size_t device, const vpu::BufferUse& use, const ker
 void Accounting::unmapped(std::size_t device, const vpu::BufferUse& use, const kernel::DmaBuffer& memory) {
   const Buffer buffer{device, stream_of(device, use.function), use.session, use.type, use.index};
   buffers_.erase(buffer);
+  direct_.erase(buffer);
   for (const kernel::PhysRange& range : memory.pages) owners_.erase(range.base);
   StreamTally& tally = tallies_[device][buffer.stream];
   --tally.mappings_live;
@@ -108,7 +110,9 @@ void Accounting::accessed(std::size_t device, const vpu::VpuAccess& access) {
   const Answer answer = answer_.value_or(Answer{});
   answer_.reset();
   const bool terminated = answer.action != smmuv2::Translation::Action::Forward;
-  if (!access.stream_id) {
+  if (access.stream_id && is_direct(device, access)) {
+    ++(terminated ? tally.untranslated.blocked : tally.untranslated.passed);
+  } else if (!access.stream_id) {
     ++tally.misroutes.unowned;
   } else if (*access.stream_id != access.own_stream_id) {
     misrouted(device, access, terminated ? std::nullopt : std::optional(answer.output), tally);
@@ -135,6 +139,11 @@ void Accounting::misrouted(std::size_t device, const vpu::VpuAccess& access,
   if (victim) victim->index = 0;  // buffers of one type and session are counted together
   HitCount& count = hits_[{device, access.block, access.type, victim}];
   ++(access.write ? count.writes : count.reads);
+}
+
+bool Accounting::is_direct(std::size_t device, const vpu::VpuAccess& access) const {
+  return !direct_.empty() &&
+         direct_.count({device, access.block, access.session, access.type, access.index}) != 0;
 }
 
 std::optional<std::uint64_t> Accounting::meant(const Buffer& buffer, std::uint64_t iova) const {

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct StreamTally {
   std::uint64_t buffers_outside_window = 0;
   std::optional<PlacedBuffer> outside_example;
   MisrouteCounts misroutes;
+  UntranslatedCounts untranslated;
   std::uint64_t own_faults = 0;
   std::uint64_t collateral_aborts = 0;
   std::uint64_t allocation_failures = 0;
@@ -95,6 +97,7 @@ class Accounting : public tlm_shell::TranslationObserver {
   /// `output`: where the SMMU let it through to; none: it did not.
   void misrouted(std::size_t device, const vpu::VpuAccess& access, std::optional<std::uint64_t> output,
                  StreamTally& tally);
+  [[nodiscard]] bool is_direct(std::size_t device, const vpu::VpuAccess& access) const;
   [[nodiscard]] std::optional<std::uint64_t> meant(const Buffer& buffer, std::uint64_t iova) const;
   [[nodiscard]] std::optional<Buffer> owner_of(std::uint64_t address) const;
 
@@ -102,6 +105,7 @@ class Accounting : public tlm_shell::TranslationObserver {
   std::vector<std::unique_ptr<DeviceTap>> taps_;
   std::vector<std::vector<StreamTally>> tallies_;  ///< by device and stream
   std::map<Buffer, kernel::DmaBuffer> buffers_;    ///< live ones
+  std::set<Buffer> direct_;                        ///< live ones whose addresses are physical
   std::map<std::uint64_t, Owner> owners_;          ///< live physical ranges by their first address
   std::map<HitKey, HitCount> hits_;
 

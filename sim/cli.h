@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The command line: `sidewinder run` and `sidewinder check`.
+// The command line: `sidewinder run`, `sidewinder check` and `sidewinder compare`.
 
 #ifndef SIDEWINDER_SIM_CLI_H
 #define SIDEWINDER_SIM_CLI_H
 
-#include <cstdint>
-#include <filesystem>
-#include <functional>
 #include <iosfwd>
 #include <span>
-#include <string>
 
-#include "sim/report.h"
+#include "sim/run_scenario.h"
 
 namespace sidewinder::sim {
-
-/// Loads the scenario with its overrides ("KEY=VALUE"), runs it, and tells how far it is. Throws InputError.
-using RunScenario = std::function<Report(
-    const std::filesystem::path& scenario, std::span<const std::string> overrides,
-    const std::function<void(std::uint64_t simulated_ns, std::uint64_t end_ns)>& progress)>;
 
 /// What sits at the other end of the two streams.
 struct Terminal {

@@ -26,6 +26,8 @@ class InputError : public std::runtime_error {
  public:
   InputError(const SourceLine& where, const std::string& message)
       : std::runtime_error(to_string(where) + ": " + message) {}
+  /// Of another one's what().
+  explicit InputError(const std::string& whole) : std::runtime_error(whole) {}
 };
 
 }  // namespace sidewinder::sim

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "sim/comparison.h"
 #include "sim/text.h"
 
 namespace sidewinder::sim {
@@ -74,6 +75,29 @@ std::error_code write_file(const fs::path& path, const std::string& content) {
   return {errno == 0 ? EIO : errno, std::generic_category()};
 }
 
+// Adds what no run left. A comparison's folders hold files only.
+void find_foreign(const fs::directory_entry& entry, bool folders, const std::string& folder,
+                  std::vector<std::string>& foreign) {
+  const std::string name = entry.path().filename().string();
+  std::error_code error;
+  if (folders && is_run_folder(name) && fs::is_directory(entry.symlink_status(error))) {
+    const fs::directory_iterator inside(entry.path(), error);
+    if (error) foreign.push_back(name);
+    for (const fs::directory_entry& file : inside) find_foreign(file, false, name + "/", foreign);
+    return;
+  }
+  const auto& ours = output_file_names();
+  const bool known = std::find(ours.begin(), ours.end(), name) != ours.end();
+  if (!known || !entry.is_regular_file(error)) foreign.push_back(folder + name);
+}
+
+std::error_code make_folder_of(const fs::path& file, const fs::path& below) {
+  std::error_code error;
+  const fs::path folder = file.parent_path();
+  if (folder != below) fs::create_directory(folder, error);
+  return error;
+}
+
 // Afterwards `temporary` is gone, or holds what `target` held.
 std::error_code put_in_place(const fs::path& temporary, const fs::path& target) {
   if (std::rename(temporary.c_str(), target.c_str()) == 0) return {};  // a new or an empty directory
@@ -99,7 +123,7 @@ std::error_code put_in_place(const fs::path& temporary, const fs::path& target) 
 }  // namespace
 
 const std::vector<std::string>& output_file_names() {
-  static const std::vector<std::string> names{"faults.log", "summary.json"};
+  static const std::vector<std::string> names{"comparison.json", "faults.log", "summary.json"};
   return names;
 }
 
@@ -124,15 +148,10 @@ Done check_output_directory(const fs::path& directory) {
     return refuse(directory,
                   "is the current directory, and results replace a directory as a whole; name one in it");
   }
-  fs::directory_iterator entries(path, error);
+  const fs::directory_iterator entries(path, error);
   if (error) return refuse(directory, "cannot be read", error);
   std::vector<std::string> foreign;
-  for (const fs::directory_entry& entry : entries) {
-    const std::string name = entry.path().filename().string();
-    const auto& ours = output_file_names();
-    const bool known = std::find(ours.begin(), ours.end(), name) != ours.end();
-    if (!known || !entry.is_regular_file(error)) foreign.push_back(name);
-  }
+  for (const fs::directory_entry& entry : entries) find_foreign(entry, true, "", foreign);
   if (foreign.empty()) return {};
   return refuse(directory, "exists and holds " + *std::min_element(foreign.begin(), foreign.end()) +
                                ", which no run wrote; name a new or an empty directory");
@@ -147,7 +166,9 @@ Done write_output_directory(const fs::path& directory, const std::vector<OutputF
   const TemporaryDirectory temporary(target, error);
   if (error) return refuse(directory, "cannot be made", error);
   for (const OutputFile& file : files) {
-    error = write_file(temporary.path() / file.name, file.content);
+    const fs::path path = temporary.path() / file.name;
+    error = make_folder_of(path, temporary.path());
+    if (!error) error = write_file(path, file.content);
     if (error) return refuse(directory, file.name + " cannot be written", error);
   }
   error = put_in_place(temporary.path(), target);

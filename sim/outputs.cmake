@@ -3,10 +3,17 @@
 configure_file(${CMAKE_CURRENT_LIST_DIR}/version.cpp.in ${CMAKE_CURRENT_BINARY_DIR}/version.cpp @ONLY)
 set(SIDEWINDER_SIM_OUTPUT_SOURCES
     cli.cpp
+    cli_help.cpp
+    cli_options.cpp
+    compare.cpp
+    comparison.cpp
+    comparison_table.cpp
+    comparison_verdict.cpp
     diagnostics.cpp
     fault_log.cpp
     fault_log_diff.cpp
     output_directory.cpp
+    process_pool.cpp
     report_json.cpp
     report_table.cpp
     text.cpp

@@ -9,6 +9,7 @@
 
 #include "sim/dts.h"
 #include "sim/input_error.h"
+#include "sim/policy_tree.h"
 #include "sim/text.h"
 
 namespace sidewinder::sim {
@@ -38,7 +39,7 @@ void check_streams(const Scenario& scenario, const DeviceProfile& profile, const
 
 /// Streams with a domain each need an entry each: those that one SMR matches are one group to Linux.
 void check_entries(const Scenario& scenario, const DeviceProfile& profile, const kernel::DeviceNode& node) {
-  if (scenario.layout != DomainLayout::PerStream) return;
+  if (scenario.policy == Policy::Shared || scenario.policy == Policy::DeviceTree) return;
   for (const kernel::IommuSpecifier& specifier : node.iommus) {
     const auto matches = [&](const StreamProfile& stream) { return specifier.covers(stream.sid); };
     if (std::count_if(profile.streams.begin(), profile.streams.end(), matches) > 1)
@@ -74,26 +75,6 @@ void check_regions(const Scenario& scenario, const PlatformDescription& descript
     if (index != 0 && regions[index - 1].range.base + regions[index - 1].range.size > region.range.base)
       throw tree_error(scenario, region.path, what + " overlaps " + regions[index - 1].path);
   }
-}
-
-/// Each domain takes a context bank, and each stream a stream match group.
-void check_resources(const Scenario& scenario) {
-  unsigned domains = 0;
-  unsigned entries = 0;
-  for (const DeviceProfile& device : scenario.profile.devices) {
-    const auto streams = static_cast<unsigned>(device.streams.size());
-    const unsigned firmware = device.stream_for(BufferFunction::Firmware) != nullptr ? 1 : 0;
-    domains += scenario.layout == DomainLayout::Shared ? 1 + firmware : streams;
-    entries += streams;
-  }
-  const auto check = [&](const std::string& key, unsigned present, unsigned needed) {
-    if (present < needed)
-      throw InputError({scenario.profile.file.string(), 0}, "smmu." + key + " is " + std::to_string(present) +
-                                                                ": this scenario's domains need " +
-                                                                std::to_string(needed));
-  };
-  check("context_banks", scenario.profile.smmu.context_banks, domains);
-  check("stream_match_groups", scenario.profile.smmu.stream_match_groups, entries);
 }
 
 /// An interrupt line here has one source and one handler.
@@ -160,6 +141,27 @@ vpu::VpuConfig vpu_config(const DeviceProfile& profile, const Traffic& traffic) 
   return config;
 }
 
+void add_nodes_below(const kernel::DeviceTree& tree, std::vector<std::string>& paths,
+                     const std::string& path) {
+  paths.push_back(path);
+  for (const kernel::DeviceNode& child : tree.children(path)) add_nodes_below(tree, paths, child.path);
+}
+
+/// The SMMU that the devices, or what is below them, are behind.
+kernel::SmmuNode smmu_of(const kernel::DeviceTree& tree, const Scenario& scenario) {
+  std::vector<std::string> paths;
+  for (const DeviceProfile& device : scenario.profile.devices) {
+    for (std::uint32_t function = 0; function < device.streams.size(); ++function) {
+      const kernel::IommuMapAnswer answer =
+          tree.map_iommu_id(device.node, function, kernel::IommuMapRule::TargetCells);
+      if (answer.specifiers && !answer.specifiers->empty())
+        return tree.smmu_at(answer.specifiers->front().phandle);
+    }
+    add_nodes_below(tree, paths, device.node);
+  }
+  return tree.smmu(paths);
+}
+
 std::string numbered(const char* name, std::size_t index) {
   return name + std::to_string(index);
 }
@@ -167,31 +169,34 @@ std::string numbered(const char* name, std::size_t index) {
 }  // namespace
 
 PlatformDescription describe_platform(const Scenario& scenario) {
-  PlatformDescription description;
+  const std::vector<std::byte> blob = load_device_tree(scenario.platform);
   try {
-    const kernel::DeviceTree tree(load_device_tree(scenario.platform));
-    description.memory = tree.memory();
-    std::vector<std::string> paths;
-    for (const DeviceProfile& device : scenario.profile.devices) paths.push_back(device.node);
-    description.smmu = tree.smmu(paths);
+    const kernel::DeviceTree tree(blob);
     for (const DeviceProfile& device : scenario.profile.devices) {
-      description.devices.push_back(tree.device(device.node));
-      const kernel::DeviceNode& node = description.devices.back();
+      const kernel::DeviceNode node = tree.device(device.node);
       if (!node.available())
         throw tree_error(scenario, node.path, "has status \"" + node.status + "\": Linux would not probe it");
       if (node.interrupts.empty())
         throw tree_error(scenario, node.path, "has no `interrupts`; a VPU needs one");
+      if (scenario.policy == Policy::DeviceTree) continue;
       check_streams(scenario, device, node);
       check_entries(scenario, device, node);
     }
+    PlatformDescription description{.tree = kernel::DeviceTree(apply_policy(
+                                        blob, scenario.policy, scenario.profile, scenario.uniform_size)),
+                                    .memory = tree.memory(),
+                                    .smmu = smmu_of(tree, scenario),
+                                    .devices = {},
+                                    .smmu_config = {}};
+    for (const DeviceProfile& device : scenario.profile.devices)
+      description.devices.push_back(description.tree.device(device.node));
+    description.smmu_config = smmu_config(scenario, description.smmu);
+    check_regions(scenario, description);
+    check_interrupts(scenario, description);
+    return description;
   } catch (const kernel::DeviceTreeError& error) {
     throw to_input_error(scenario.platform, error);
   }
-  description.smmu_config = smmu_config(scenario, description.smmu);
-  check_resources(scenario);
-  check_regions(scenario, description);
-  check_interrupts(scenario, description);
-  return description;
 }
 
 Platform::Platform(const Scenario& scenario, const PlatformDescription& description, Accounting& accounting)

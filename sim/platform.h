@@ -22,6 +22,7 @@ namespace sidewinder::sim {
 
 /// What the device tree says of the parts a scenario uses.
 struct PlatformDescription {
+  kernel::DeviceTree tree;  ///< with the policy applied
   std::vector<kernel::PhysRange> memory;
   kernel::SmmuNode smmu;
   std::vector<kernel::DeviceNode> devices;  ///< by their place in the profile

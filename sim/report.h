@@ -34,6 +34,15 @@ struct MisrouteCounts {
   [[nodiscard]] std::uint64_t total() const { return caught + silent_foreign + silent_same_memory + unowned; }
 };
 
+/// Accesses to buffers whose addresses are physical ones, since no IOMMU is set up for their device.
+struct UntranslatedCounts {
+  std::uint64_t passed = 0;  ///< reached the bus as they are: nothing protects memory from them
+  std::uint64_t blocked =
+      0;  ///< terminated: the SMMU knows no such stream, or translates the address after all
+
+  [[nodiscard]] std::uint64_t total() const { return passed + blocked; }
+};
+
 struct PlacedBuffer {
   std::optional<std::uint32_t> session;  ///< none: the driver's own
   std::string buffer;                    ///< "COMV", "BIN", ...
@@ -62,6 +71,7 @@ struct StreamReport {
   std::optional<PlacedBuffer> outside_example;  ///< the first of them
 
   MisrouteCounts misroutes;
+  UntranslatedCounts untranslated;
   std::uint64_t own_faults = 0;  ///< its own rightful accesses that faulted
   std::uint64_t collateral_aborts =
       0;  ///< its own rightful accesses, terminated: its bank had a fault pending
@@ -129,14 +139,28 @@ struct SessionReport {
   std::uint64_t allocated_bytes = 0;
 };
 
+/// Whether what keeps a stream below or above its bounds is still there afterwards.
+enum class Survival : std::uint8_t {
+  NoBounds,  ///< there is nothing to keep
+  Kept,
+  Lost,
+};
+
+/// Tried out on the SMMU when the run is over.
+struct SurvivalReport {
+  Survival reprobe = Survival::NoBounds;  ///< the devices are removed and probed again: their new domains
+  Survival sharing = Survival::NoBounds;  ///< a second device joins each group, with bounds of its own
+};
+
 struct Report {
   std::string scenario;  ///< its one-line description
   std::string platform;
   std::string profile;
   std::uint64_t seed = 0;
   std::vector<std::string> overrides;  ///< of the scenario's keys: KEY=VALUE
-  std::string domain_layout;
-  std::string reservation_policy;
+  std::string policy;                  ///< by its name in the scenario
+  std::string kernel;                  ///< release: "6.1"
+  bool backported = false;             ///< the policy needs what that release lacks
   std::uint64_t simulated_ns = 0;
 
   SmmuReport smmu;
@@ -144,6 +168,7 @@ struct Report {
   std::vector<SilentHit> silent_hits;  ///< most hits first
   FaultReport faults;
   std::vector<SessionReport> sessions;  ///< by id
+  SurvivalReport survival;
   std::vector<std::string> kernel_log;  ///< every line the kernel printed, without newlines
 };
 

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sim/comparison_verdict.h"
+#include "sim/report_table.h"
 #include "sim/text.h"
 
 namespace sidewinder::sim {
@@ -56,6 +58,19 @@ Json misroutes_json(const MisrouteCounts& misroutes) {
   };
 }
 
+Json untranslated_json(const UntranslatedCounts& untranslated) {
+  return {
+      {"total", untranslated.total()}, {"passed", untranslated.passed}, {"blocked", untranslated.blocked}};
+}
+
+Json survival_json(Survival survival) {
+  return survival == Survival::NoBounds ? Json() : Json(to_text(survival));
+}
+
+Json survival_json(const SurvivalReport& survival) {
+  return {{"reprobe", survival_json(survival.reprobe)}, {"sharing", survival_json(survival.sharing)}};
+}
+
 Json outside_json(const StreamReport& stream) {
   Json example = nullptr;
   if (stream.outside_example) {
@@ -84,6 +99,7 @@ Json stream_json(const StreamReport& stream) {
       {"transactions", stream.transactions},
       {"transferred_bytes", stream.transferred_bytes},
       {"misroutes", misroutes_json(stream.misroutes)},
+      {"untranslated", untranslated_json(stream.untranslated)},
       {"own_faults", stream.own_faults},
       {"collateral_aborts", stream.collateral_aborts},
       {"allocation_failures", stream.allocation_failures},
@@ -149,6 +165,98 @@ Json session_json(const SessionReport& session) {
   };
 }
 
+Json used_of(std::uint32_t used, std::uint32_t present) {
+  return {{"used", used}, {"present", present}};
+}
+
+Json stream_figures_json(const StreamFigures& stream) {
+  return {
+      {"name", stream.name},
+      {"device", stream.device},
+      {"transactions", stream.accesses},
+      {"misroutes", misroutes_json(stream.misroutes)},
+      {"untranslated", untranslated_json(stream.untranslated)},
+      {"buffers_outside_window", stream.buffers_outside_window},
+      {"allocation_failures", stream.allocation_failures},
+      {"wasted_bytes", stream.wasted_bytes},
+      {"free_bytes", stream.free_bytes},
+      {"largest_free_block_bytes", stream.largest_free_block_bytes},
+  };
+}
+
+Json session_figures_json(const Figures& figures) {
+  const SessionFigures& sessions = figures.sessions;
+  Json failure = nullptr;
+  if (figures.first_failure) {
+    failure = {{"session", figures.first_failure->session},
+               {"outcome", to_string(figures.first_failure->outcome)},
+               {"error", figures.first_failure->error.empty() ? Json() : Json(figures.first_failure->error)},
+               {"why", figures.first_failure->why}};
+  }
+  return {
+      {"total", sessions.total},
+      {"fit", sessions.fit()},
+      {"completed", sessions.completed},
+      {"running", sessions.running},
+      {"failed_to_start", sessions.failed_to_start},
+      {"error", sessions.error},
+      {"core_lost", sessions.core_lost},
+      {"first_failure", failure},
+  };
+}
+
+Json figures_json(const Figures& figures) {
+  Json streams = Json::array();
+  for (const StreamFigures& stream : figures.streams) streams.push_back(stream_figures_json(stream));
+  return {
+      {"transactions", figures.accesses},
+      {"faults", {{"raised", figures.faults_raised}, {"logged", figures.faults_logged}}},
+      {"misroutes", misroutes_json(figures.misroutes)},
+      {"untranslated", untranslated_json(figures.untranslated)},
+      {"own_faults", figures.own_faults},
+      {"collateral_aborts", figures.collateral_aborts},
+      {"buffers_outside_window", figures.buffers_outside_window},
+      {"allocation_failures", figures.allocation_failures},
+      {"wasted_bytes", figures.wasted_bytes},
+      {"sessions", session_figures_json(figures)},
+      {"context_banks", used_of(figures.context_banks_used, figures.context_banks_present)},
+      {"stream_match_groups", used_of(figures.stream_match_groups_used, figures.stream_match_groups_present)},
+      {"survival", survival_json(figures.survival)},
+      {"streams", streams},
+  };
+}
+
+const char* to_string(RowState state) {
+  switch (state) {
+    case RowState::Done:
+      return "done";
+    case RowState::Refused:
+      return "refused";
+    case RowState::Unavailable:
+      return "unavailable";
+  }
+  return "unknown";
+}
+
+Json row_json(const ComparisonRow& row) {
+  const bool done = row.state == RowState::Done;
+  return {
+      {"policy", row.policy},
+      {"kernel", row.kernel},
+      {"backported", row.backported},
+      {"outcome", to_string(row.state)},
+      {"reason", done ? Json() : Json(row.reason)},
+      {"folder", done ? Json(run_folder(row)) : Json()},
+      {"kept_windows", done ? Json(kept_windows(row)) : Json()},
+      {"in_short", phrase(row)},
+      {"figures", done ? figures_json(row.figures) : Json()},
+  };
+}
+
+std::string dumped(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 std::string to_json(const Report& report) {
@@ -167,17 +275,35 @@ std::string to_json(const Report& report) {
         {"profile", report.profile},
         {"seed", report.seed},
         {"overrides", report.overrides},
-        {"domain_layout", report.domain_layout},
-        {"reservation_policy", report.reservation_policy}}},
+        {"policy", report.policy},
+        {"kernel", report.kernel},
+        {"backported", report.backported}}},
       {"simulated_ns", report.simulated_ns},
       {"smmu", smmu_json(report.smmu)},
       {"streams", streams},
       {"silent_hits", hits},
       {"faults", faults_json(report.faults)},
       {"sessions", sessions},
+      {"survival", survival_json(report.survival)},
       {"kernel_log_lines", report.kernel_log.size()},
   };
-  return summary.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return dumped(summary);
+}
+
+std::string to_json(const Comparison& comparison) {
+  Json rows = Json::array();
+  for (const ComparisonRow& row : comparison.rows) rows.push_back(row_json(row));
+  return dumped({
+      {"schema", comparison_schema},
+      {"scenario",
+       {{"description", comparison.description},
+        {"platform", comparison.platform},
+        {"profile", comparison.profile},
+        {"seed", comparison.seed},
+        {"overrides", comparison.overrides}}},
+      {"rows", rows},
+      {"verdict", verdict(comparison)},
+  });
 }
 
 }  // namespace sidewinder::sim

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "sim/paint.h"
 #include "sim/text.h"
 
 namespace sidewinder::sim {
@@ -17,35 +18,9 @@ constexpr std::size_t most_sessions_listed = 8;  // more than these are shown by
 constexpr std::size_t most_hits_listed = 10;
 constexpr Align left = Align::Left;
 
-class Paint {
- public:
-  explicit Paint(bool colour) : colour_(colour) {}
-
-  [[nodiscard]] std::string bold(const std::string& text) const { return wrap("\x1b[1m", text); }
-  [[nodiscard]] std::string alarm(const std::string& text) const { return wrap("\x1b[1;31m", text); }
-
- private:
-  [[nodiscard]] std::string wrap(const char* code, const std::string& text) const {
-    return colour_ ? code + text + "\x1b[0m" : text;
-  }
-
-  bool colour_;
-};
-
-std::string join(const std::vector<std::string>& parts, const char* between = ", ") {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : between) + part;
-  return text;
-}
-
-// What is worth seeing only when it is there.
 // Whose buffer: a session's, or the driver's own (queues, firmware).
 std::string owner_text(const std::optional<std::uint32_t>& session) {
   return session ? " of session " + std::to_string(*session) : " of the driver";
-}
-
-std::string or_dash(std::uint64_t count) {
-  return count == 0 ? "-" : thousands(count);
 }
 
 // "600-3,500": bounds are whole as a rule, and take a decimal where they are not.
@@ -64,6 +39,15 @@ MisrouteCounts all_misroutes(const Report& report) {
     sum.silent_foreign += stream.misroutes.silent_foreign;
     sum.silent_same_memory += stream.misroutes.silent_same_memory;
     sum.unowned += stream.misroutes.unowned;
+  }
+  return sum;
+}
+
+UntranslatedCounts all_untranslated(const Report& report) {
+  UntranslatedCounts sum;
+  for (const StreamReport& stream : report.streams) {
+    sum.passed += stream.untranslated.passed;
+    sum.blocked += stream.untranslated.blocked;
   }
   return sum;
 }
@@ -108,6 +92,14 @@ std::string misroute_sentence(const Report& report) {
   return counted(sum.total(), "misrouted access", "misrouted accesses") + ": " + join(parts) + ".";
 }
 
+std::string untranslated_sentence(const UntranslatedCounts& sum) {
+  std::vector<std::string> parts;
+  if (sum.passed != 0) parts.push_back(thousands(sum.passed) + " reached the bus unprotected");
+  if (sum.blocked != 0) parts.push_back(thousands(sum.blocked) + " blocked");
+  return counted(sum.total(), "access", "accesses") +
+         " with physical addresses, for want of an IOMMU: " + join(parts) + ".";
+}
+
 std::string heading(const Report& report, const Paint& paint) {
   const std::uint64_t milliseconds = report.simulated_ns / 1'000'000;
   std::string fraction = std::to_string(milliseconds % 1000);
@@ -116,8 +108,8 @@ std::string heading(const Report& report, const Paint& paint) {
   std::string text;
   if (!report.scenario.empty()) text += paint.bold(report.scenario) + "\n";
   if (!report.overrides.empty()) text += "changed by --set: " + join(report.overrides) + "\n";
-  text += "platform " + report.platform + ", profile " + report.profile + ", domains " +
-          report.domain_layout + ", reservation " + report.reservation_policy + ", seed " +
+  text += "platform " + report.platform + ", profile " + report.profile + ", policy " + report.policy +
+          ", Linux " + report.kernel + (report.backported ? ", backported" : "") + ", seed " +
           std::to_string(report.seed) + "\n";
   text += thousands(milliseconds / 1000) + "." + fraction + " s simulated; " + report.smmu.device + ": " +
           std::to_string(report.smmu.context_banks_used) + " of " +
@@ -156,6 +148,23 @@ std::string stream_table(const Report& report) {
             owner_text(stream.outside_example->session) + " at " + hex(stream.outside_example->iova) + "\n";
   }
   return text;
+}
+
+std::string untranslated_table(const Report& report) {
+  TextTable table({{"stream", left}, {"untranslated"}, {"passed"}, {"blocked"}});
+  for (const StreamReport& stream : report.streams) {
+    const UntranslatedCounts& counts = stream.untranslated;
+    if (counts.total() == 0) continue;
+    table.add_row({stream.name, thousands(counts.total()), or_dash(counts.passed), or_dash(counts.blocked)});
+  }
+  return table.render(indent);
+}
+
+std::string survival_text(const SurvivalReport& survival) {
+  TextTable table({{"after", left}, {"bounds", left}});
+  table.add_row({"the devices are probed again", to_text(survival.reprobe)});
+  table.add_row({"a second device joins each group", to_text(survival.sharing)});
+  return table.render(indent);
 }
 
 std::string misroute_table(const Report& report) {
@@ -226,30 +235,6 @@ std::string space_table(const Report& report) {
                    or_dash(stream.allocation_failures)});
   }
   return table.render(indent);
-}
-
-std::string outcome_text(const SessionReport& session) {
-  switch (session.outcome) {
-    case SessionOutcome::Completed:
-      return "completed";
-    case SessionOutcome::Running:
-      return "still running";
-    case SessionOutcome::FailedToStart: {
-      if (!session.allocation_failure) {
-        return session.reason.empty() ? "could not start" : "could not start: " + session.reason;
-      }
-      const AllocationFailure& failure = *session.allocation_failure;
-      return "could not start: " + failure.error + " (" + failure.buffer + ", " +
-             std::to_string(failure.bytes) + " bytes, " + failure.stream + ")";
-    }
-    case SessionOutcome::Error:
-      if (!session.bad_response) return "error";
-      return "error: bad response to " + session.bad_response->block + " at " +
-             hex(session.bad_response->iova);
-    case SessionOutcome::CoreLost:
-      return "lost with the core";
-  }
-  return "unknown";
 }
 
 // "1-4, 7, 9-10", of ascending ids.
@@ -340,8 +325,47 @@ std::string session_table(const Report& report) {
 
 }  // namespace
 
+std::string outcome_text(const SessionReport& session) {
+  switch (session.outcome) {
+    case SessionOutcome::Completed:
+      return "completed";
+    case SessionOutcome::Running:
+      return "still running";
+    case SessionOutcome::FailedToStart: {
+      if (!session.allocation_failure) {
+        return session.reason.empty() ? "could not start" : "could not start: " + session.reason;
+      }
+      const AllocationFailure& failure = *session.allocation_failure;
+      return "could not start: " + failure.error + " (" + failure.buffer + ", " +
+             std::to_string(failure.bytes) + " bytes, " + failure.stream + ")";
+    }
+    case SessionOutcome::Error:
+      if (!session.bad_response) return "error";
+      return "error: bad response to " + session.bad_response->block + " at " +
+             hex(session.bad_response->iova);
+    case SessionOutcome::CoreLost:
+      return "lost with the core";
+  }
+  return "unknown";
+}
+
+std::string to_text(Survival survival) {
+  switch (survival) {
+    case Survival::NoBounds:
+      return "-";
+    case Survival::Kept:
+      return "kept";
+    case Survival::Lost:
+      return "lost";
+  }
+  return "unknown";
+}
+
 std::string verdict(const Report& report) {
-  std::string text = session_sentence(report) + "\n" + misroute_sentence(report);
+  std::string text = session_sentence(report) + "\n";
+  const UntranslatedCounts untranslated = all_untranslated(report);
+  if (untranslated.total() != 0) text += untranslated_sentence(untranslated) + "\n";
+  text += misroute_sentence(report);
   std::uint64_t outside = 0;
   for (const StreamReport& stream : report.streams) outside += stream.buffers_outside_window;
   if (outside != 0) {
@@ -353,7 +377,8 @@ std::string verdict(const Report& report) {
 std::string to_table(const Report& report, bool colour) {
   const Paint paint(colour);
   const MisrouteCounts misroutes = all_misroutes(report);
-  const bool bad = misroutes.silent_foreign + misroutes.caught + misroutes.unowned != 0;
+  const bool untranslated = all_untranslated(report).total() != 0;
+  const bool bad = untranslated || misroutes.silent_foreign + misroutes.caught + misroutes.unowned != 0;
   const bool collateral = std::any_of(report.streams.begin(), report.streams.end(),
                                       [](const StreamReport& s) { return s.collateral_aborts != 0; });
 
@@ -363,11 +388,16 @@ std::string to_table(const Report& report, bool colour) {
   const auto section = [&](const std::string& title, const std::string& body) {
     text += concat({"\n", paint.bold(title), "\n", body});
   };
+  if (untranslated)
+    text += concat({"\n", paint.alarm("Untranslated accesses: physical addresses, no IOMMU"), "\n",
+                    untranslated_table(report)});
   section("Streams", stream_table(report));
   if (misroutes.total() != 0 || collateral) section("Misrouted accesses", misroute_table(report));
   if (!report.silent_hits.empty()) section("Silent: whose buffer was hit", hit_table(report));
   section("Faults", any_fault(report.faults) ? fault_table(report.faults) : "  none\n");
   section("IOVA space inside each window", space_table(report));
+  if (report.survival.reprobe != Survival::NoBounds || report.survival.sharing != Survival::NoBounds)
+    section("What keeps streams inside their windows, afterwards", survival_text(report.survival));
   if (!report.sessions.empty()) {
     section(one_device(report.sessions) ? "Sessions of " + report.sessions[0].device : "Sessions",
             session_table(report));

@@ -11,8 +11,13 @@
 
 namespace sidewinder::sim {
 
-/// The two sentences everything else explains: what became of the sessions, and of the accesses.
+/// The sentences everything else explains: what became of the sessions, and of the accesses.
 [[nodiscard]] std::string verdict(const Report& report);
+
+/// "completed", "could not start: -ENOMEM (BIN, 4096 bytes, pixel)" and so on.
+[[nodiscard]] std::string outcome_text(const SessionReport& session);
+
+[[nodiscard]] std::string to_text(Survival survival);  ///< "-", "kept" or "lost"
 
 /// Ends with a newline. `colour` adds ANSI bold and red, for a terminal; the text is otherwise the same.
 [[nodiscard]] std::string to_table(const Report& report, bool colour);

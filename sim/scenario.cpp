@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/scenario.h"
 
+#include <algorithm>
 #include <array>
+#include <optional>
+#include <string_view>
 #include <system_error>
 
 #include "vpu/layout/buffers.h"
@@ -11,16 +14,20 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::array layouts{"per-stream"sv, "shared"sv};
-constexpr std::array policies{"none"sv, "per-stream"sv, "uniform"sv};
+// In the order of MaskRule.
+constexpr std::array masks{"stream"sv, "device"sv, "none"sv};
+// What iommu.strict=1, iommu.strict=0 and iommu.passthrough=1 give.
+constexpr std::array default_domains{"dma"sv, "dma-fq"sv, "identity"sv};
+constexpr std::array default_domain_types{kernel::DomainType::Dma, kernel::DomainType::DmaFq,
+                                          kernel::DomainType::Identity};
 // In the order of vpu::Codec.
 constexpr std::array codecs{"h264"sv, "hevc"sv, "vp9"sv};
 
 constexpr std::array root_keys{"platform"sv,    "profile"sv, "description"sv, "seed"sv,
-                               "duration_ms"sv, "domains"sv, "reservation"sv, "memory"sv,
+                               "duration_ms"sv, "kernel"sv,  "policy"sv,      "memory"sv,
                                "host"sv,        "traffic"sv, "session"sv};
-constexpr std::array domains_keys{"layout"sv};
-constexpr std::array reservation_keys{"policy"sv, "uniform_size"sv};
+constexpr std::array kernel_keys{"version"sv, "backport"sv, "default_domain"sv, "disable_bypass"sv};
+constexpr std::array policy_keys{"name"sv, "uniform_size"sv, "mask"sv};
 constexpr std::array memory_keys{"fragmentation"sv};
 constexpr std::array host_keys{"interrupt_latency_us"sv};
 constexpr std::array traffic_keys{"stride"sv, "burst"sv};
@@ -49,27 +56,63 @@ std::filesystem::path named_file(const TableReader& root, std::string_view key,
   return path;
 }
 
-void read_reservation(const TableReader& root, Scenario& scenario) {
-  const TomlNode table = root.table("reservation");
-  const TableReader reader(table, "reservation", reservation_keys);
-  scenario.policy = static_cast<ReservationPolicy>(reader.choice("policy", policies, 0));
-  if (scenario.policy == ReservationPolicy::Uniform) {
-    if (!reader.has("uniform_size")) {
-      throw reader.error("policy",
-                         "is uniform, but uniform_size is missing: write how much, such as \"600MiB\"");
-    }
-    scenario.uniform_size = reader.size("uniform_size", {4096, std::uint64_t{1} << 48});
-    if (scenario.uniform_size % 4096 != 0) {
-      throw reader.error("uniform_size", "is not whole pages: it must be a multiple of 4KiB");
-    }
-    return;
+KernelOptions read_kernel(const TableReader& root) {
+  const TomlNode table = root.table("kernel");
+  const TableReader reader(table, "kernel", kernel_keys);
+  KernelOptions options;
+  // As a tag, "v6.19" needs no quotes after --set, where 6.19 would be a number.
+  const std::string text = reader.text("version", to_string(options.version));
+  const std::string_view digits = std::string_view(text).substr(text.rfind('v', 0) == 0 ? 1 : 0);
+  const std::optional<kernel::KernelVersion> version = kernel::parse_kernel_version(digits);
+  if (!version || *version < oldest_kernel || *version > newest_kernel) {
+    throw reader.error("version", "is '" + text + "': it must be a release from " + to_string(oldest_kernel) +
+                                      " to " + to_string(newest_kernel));
+  }
+  options.version = *version;
+  options.backport = reader.boolean("backport", false);
+  options.default_domain = default_domain_types[reader.choice("default_domain", default_domains, 0)];
+  options.disable_bypass = reader.boolean("disable_bypass", true);
+  return options;
+}
+
+/// The highest of the lower bounds that block streams have.
+std::uint64_t highest_lower_bound(const SocProfile& profile) {
+  std::uint64_t bound = 0;
+  for (const DeviceProfile& device : profile.devices)
+    for (const StreamProfile& stream : device.streams)
+      if (!stream.routes(BufferFunction::Firmware)) bound = std::max(bound, stream.window.lo);
+  return bound;
+}
+
+/// After the profile and the kernel.
+void read_policy(const TableReader& root, Scenario& scenario) {
+  const TomlNode table = root.table("policy");
+  const TableReader reader(table, "policy", policy_keys);
+  scenario.policy = static_cast<Policy>(reader.choice("name", policy_names(), 0));
+  scenario.mask = static_cast<MaskRule>(reader.choice("mask", masks, 0));
+  const std::string_view missing = missing_means(scenario.policy, scenario.kernel.version);
+  if (!missing.empty() && !scenario.kernel.backport) {
+    throw reader.error("name", "is " + std::string(to_string(scenario.policy)) + ", but Linux " +
+                                   to_string(scenario.kernel.version) + " lacks " + std::string(missing) +
+                                   "; kernel.backport = true runs it all the same");
   }
   // A policy set on the command line silences the size that belonged to the file's policy.
-  const bool left_over = reader.overridden("policy") && !reader.overridden("uniform_size");
-  if (reader.has("uniform_size") && !left_over) {
+  const bool left_over = reader.overridden("name") && !reader.overridden("uniform_size");
+  if (scenario.policy != Policy::Uniform) {
+    if (!reader.has("uniform_size") || left_over) return;
     throw reader.error("uniform_size", "is set, but the policy is " +
                                            std::string(to_string(scenario.policy)) +
-                                           ": remove it, or set policy = \"uniform\"");
+                                           ": remove it, or set name = \"uniform\"");
+  }
+  const std::uint64_t needed = highest_lower_bound(scenario.profile);
+  if (needed == 0 && !reader.has("uniform_size")) {
+    throw reader.error("name",
+                       "is uniform, but uniform_size is missing, and no stream of the profile has a "
+                       "lower bound to take it from: write how much, such as \"600MiB\"");
+  }
+  scenario.uniform_size = reader.size("uniform_size", {4096, std::uint64_t{1} << 48}, needed);
+  if (scenario.uniform_size % 4096 != 0) {
+    throw reader.error("uniform_size", "is not whole pages: it must be a multiple of 4KiB");
   }
 }
 
@@ -126,13 +169,6 @@ SessionGroup read_session(const TomlNode& table, const std::string& name, const 
 
 }  // namespace
 
-std::string_view to_string(DomainLayout layout) {
-  return layouts[static_cast<std::size_t>(layout)];
-}
-std::string_view to_string(ReservationPolicy policy) {
-  return policies[static_cast<std::size_t>(policy)];
-}
-
 Scenario load_scenario(const std::filesystem::path& file, std::span<const std::string> overrides) {
   TomlNode document = load_toml(file);
   for (const std::string& setting : overrides) apply_override(document, setting);
@@ -148,10 +184,7 @@ Scenario load_scenario(const std::filesystem::path& file, std::span<const std::s
   scenario.seed = root.integer("seed", {0, most_seed}, 1);
   scenario.duration_ms = root.integer("duration_ms", {1, ten_minutes_ms}, 400);
 
-  const TomlNode domains = root.table("domains");
-  scenario.layout =
-      static_cast<DomainLayout>(TableReader(domains, "domains", domains_keys).choice("layout", layouts, 0));
-  read_reservation(root, scenario);
+  scenario.kernel = read_kernel(root);
   const TomlNode memory = root.table("memory");
   scenario.fragmentation = TableReader(memory, "memory", memory_keys).number("fragmentation", 0, 1, 0);
   const TomlNode host = root.table("host");
@@ -161,6 +194,7 @@ Scenario load_scenario(const std::filesystem::path& file, std::span<const std::s
 
   scenario.platform = named_file(root, "platform", file);
   scenario.profile = load_profile(named_file(root, "profile", file));
+  read_policy(root, scenario);
   const std::vector<TomlNode> sessions = root.tables("session");
   if (sessions.empty()) throw root.error("session", "is missing: write at least one [[session]]");
   for (std::size_t i = 0; i < sessions.size(); ++i) {

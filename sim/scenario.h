@@ -10,19 +10,34 @@
 #include <filesystem>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "iommu/linux/dma_domain.h"
+#include "iommu/linux/kernel_version.h"
+#include "sim/policy.h"
 #include "sim/profile.h"
 #include "vpu/layout/sizes.h"
 
 namespace sidewinder::sim {
 
-enum class DomainLayout : std::uint8_t { PerStream, Shared };
-enum class ReservationPolicy : std::uint8_t { None, PerStream, Uniform };
+/// Which DMA mask a driver sets for the device of a single stream.
+enum class MaskRule : std::uint8_t {
+  Stream,  ///< up to the end of the stream's window
+  Device,  ///< the profile's dma_mask, for all alike
+  None,    ///< none: Linux's default of 32 bits stays
+};
 
-[[nodiscard]] std::string_view to_string(DomainLayout layout);       ///< "per-stream", "shared"
-[[nodiscard]] std::string_view to_string(ReservationPolicy policy);  ///< "none", "per-stream", "uniform"
+/// The releases whose behaviour is known here.
+inline constexpr kernel::KernelVersion oldest_kernel{6, 1};
+inline constexpr kernel::KernelVersion newest_kernel{7, 0};
+
+/// The kernel's release and command line.
+struct KernelOptions {
+  kernel::KernelVersion version;
+  bool backport = false;  ///< it also has what the policy needs and the release lacks
+  kernel::DomainType default_domain = kernel::DomainType::Dma;  ///< iommu.passthrough=, iommu.strict=
+  bool disable_bypass = true;                                   ///< arm-smmu.disable_bypass=
+};
 
 struct Traffic {
   std::uint64_t stride = 0;  ///< bytes from one access to the next; a power of two, at least `burst`
@@ -54,10 +69,11 @@ struct Scenario {
   std::string description;             ///< one line, perhaps empty
   std::uint64_t seed = 0;
   std::uint64_t duration_ms = 0;  ///< simulated
-  DomainLayout layout = DomainLayout::PerStream;
-  ReservationPolicy policy = ReservationPolicy::None;
-  std::uint64_t uniform_size = 0;  ///< bytes from IOVA 0 reserved for every block; 0 unless policy is Uniform
-  double fragmentation = 0;        ///< 0 to 1: share of 2 MiB blocks of memory broken up at the start
+  KernelOptions kernel;
+  Policy policy = Policy::None;
+  std::uint64_t uniform_size = 0;  ///< bytes from IOVA 0 reserved for every block by Policy::Uniform
+  MaskRule mask = MaskRule::Stream;
+  double fragmentation = 0;  ///< 0 to 1: share of 2 MiB blocks of memory broken up at the start
   std::uint32_t interrupt_latency_us = 0;
   Traffic traffic;
   std::vector<SessionGroup> sessions;  ///< at least one, in the file's order

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <string>
 
 #include "models/run_simulation.h"
 #include "sim/accounting.h"
+#include "sim/dts.h"
 #include "sim/fault_log.h"
 #include "sim/input_error.h"
 #include "sim/platform.h"
@@ -39,6 +41,8 @@ struct Run {
   std::size_t devices_done = 0;
   bool started = false;
   sc_core::sc_event start_done;
+  sc_core::sc_event all_done;
+  std::optional<SurvivalReport> survival;
 
   [[nodiscard]] bool finished() const {
     return !problem.empty() || (started && devices_done == description.devices.size());
@@ -57,6 +61,26 @@ void spawn_software(Run& run) {
       if (run.problem.empty()) run.software.run_sessions(device);
       ++run.devices_done;
     });
+  run.platform.host().spawn("survival", [&run] {
+    sc_core::wait(run.all_done);
+    run.survival = run.software.try_survival();
+  });
+}
+
+/// What the domain never hands out at or below the stream's limit, and how much of it the block could use.
+void measure_reserved_space(const kernel::IovaDomain& iovas, StreamReport& report) {
+  const auto reserved = [&](std::uint64_t begin, std::uint64_t last) {
+    last = std::min(last, report.iova_limit);
+    if (begin > last) return;
+    report.reserved_bytes += last - begin + 1;
+    begin = std::max(begin, report.window_lo);
+    last = std::min(last, report.window_hi - 1);
+    if (begin <= last) report.wasted_bytes += last - begin + 1;
+  };
+  if (iovas.start_pfn() > 1) reserved(0, iovas.to_iova(iovas.start_pfn()) - 1);
+  for (const kernel::IovaRange& range : iovas.ranges())
+    if (range.kind != kernel::IovaKind::Allocated && range.pfn_lo <= range.pfn_hi)
+      reserved(iovas.to_iova(range.pfn_lo), iovas.to_iova(range.pfn_hi) + iovas.granule() - 1);
 }
 
 /// Pages of [lo, hi) that the domain can still hand out, and the largest aligned power of two among them.
@@ -84,7 +108,7 @@ void measure_free_space(const kernel::IovaDomain& iovas, std::uint64_t lo, std::
 StreamReport report_stream(const Run& run, std::size_t device, std::size_t index) {
   const StreamProfile& profile = run.scenario.profile.devices[device].streams[index];
   const StreamTally& tally = run.accounting.stream(device, index);
-  const Software::Stream& stream = run.software.stream(device, index);
+  const kernel::Device* owner = run.software.stream(device, index);
   StreamReport report;
   report.name = profile.name;
   report.device = run.description.devices[device].dev_name;
@@ -102,20 +126,22 @@ StreamReport report_stream(const Run& run, std::size_t device, std::size_t index
   report.buffers_outside_window = tally.buffers_outside_window;
   report.outside_example = tally.outside_example;
   report.misroutes = tally.misroutes;
+  report.untranslated = tally.untranslated;
   report.own_faults = tally.own_faults;
   report.collateral_aborts = tally.collateral_aborts;
   report.allocation_failures = tally.allocation_failures;
-  report.reserved_bytes = stream.reserved_bytes;
-  report.wasted_bytes =
-      std::min(profile.window.hi, stream.reserved_bytes) - std::min(profile.window.lo, stream.reserved_bytes);
-  if (stream.device == nullptr || stream.device->domain == nullptr) return report;
+  if (owner == nullptr) return report;
 
-  const kernel::DmaDomain& domain = *stream.device->domain;
+  report.iova_limit = owner->coherent_dma_mask;
+  if (owner->bus_dma_limit != 0) report.iova_limit = std::min(report.iova_limit, owner->bus_dma_limit);
+  if (owner->domain == nullptr) return report;
+  const kernel::DmaDomain& domain = *owner->domain;
   report.context_bank = domain.bank();
-  report.iova_limit = std::min(stream.device->coherent_dma_mask, domain.aperture_end());
-  if (domain.type() == kernel::DomainType::Dma)
-    measure_free_space(domain.iovas(), profile.window.lo, std::min(profile.window.hi, report.iova_limit + 1),
-                       report);
+  report.iova_limit = std::min(report.iova_limit, domain.aperture_end());
+  if (!kernel::is_dma_domain(domain.type())) return report;
+  measure_reserved_space(domain.iovas(), report);
+  measure_free_space(domain.iovas(), profile.window.lo, std::min(profile.window.hi, report.iova_limit + 1),
+                     report);
   return report;
 }
 
@@ -202,8 +228,9 @@ Report make_report(const Run& run) {
   report.profile = scenario.profile.name;
   report.seed = scenario.seed;
   report.overrides = scenario.overrides;
-  report.domain_layout = to_string(scenario.layout);
-  report.reservation_policy = to_string(scenario.policy);
+  report.policy = to_string(scenario.policy);
+  report.kernel = to_string(scenario.kernel.version);
+  report.backported = !missing_means(scenario.policy, scenario.kernel.version).empty();
   report.simulated_ns = sc_core::sc_time_stamp().value() / sc_core::sc_time(1, sc_core::SC_NS).value();
 
   const smmuv2::Statistics& statistics = run.platform.smmu().statistics();
@@ -227,9 +254,7 @@ Report make_report(const Run& run) {
   return report;
 }
 
-}  // namespace
-
-Report simulate(const Scenario& scenario, const ProgressFn& progress) {
+Report run_to_the_end(const Scenario& scenario, const ProgressFn& progress) {
   Run run(scenario);
   spawn_software(run);
 
@@ -240,8 +265,22 @@ Report simulate(const Scenario& scenario, const ProgressFn& progress) {
     models::run_simulation(step);
     if (progress) progress(step_ns * done, end_ns);
   }
-  if (!run.problem.empty()) throw InputError({scenario.file.string(), 0}, run.problem);
-  return make_report(run);
+  if (!run.problem.empty()) throw InputError({scenario.platform.string(), 0}, run.problem);
+  Report report = make_report(run);
+  run.all_done.notify(sc_core::SC_ZERO_TIME);
+  while (!run.survival) models::run_simulation(step);
+  report.survival = *run.survival;
+  return report;
+}
+
+}  // namespace
+
+Report simulate(const Scenario& scenario, const ProgressFn& progress) {
+  try {
+    return run_to_the_end(scenario, progress);
+  } catch (const kernel::DeviceTreeError& error) {
+    throw to_input_error(scenario.platform, error);
+  }
 }
 
 }  // namespace sidewinder::sim

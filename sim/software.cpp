@@ -19,20 +19,14 @@ std::vector<unsigned> intids(const std::vector<kernel::Interrupt>& interrupts) {
   return numbers;
 }
 
-kernel::ArmSmmuPlatform smmu_platform(const kernel::SmmuNode& node) {
+kernel::ArmSmmuPlatform smmu_platform(const kernel::SmmuNode& node, const KernelOptions& options) {
   return {.name = node.dev_name,
           .base = node.reg.base,
           .size = node.reg.size,
           .global_irqs = intids(node.global_interrupts),
           .context_irqs = intids(node.context_interrupts),
-          .dma_coherent = node.dma_coherent};
-}
-
-/// The specifier of `iommus` that a stream's StreamID comes under.
-kernel::StreamSpecifier specifier_for(const kernel::DeviceNode& node, std::uint16_t sid) {
-  for (const kernel::IommuSpecifier& specifier : node.iommus)
-    if (specifier.covers(sid)) return {specifier.sid, specifier.mask};
-  return {sid, 0};
+          .dma_coherent = node.dma_coherent,
+          .disable_bypass = options.disable_bypass};
 }
 
 vpu::SessionSpec session_spec(const SessionGroup& group) {
@@ -57,83 +51,32 @@ Software::Software(Host& host, const Scenario& scenario, const PlatformDescripti
       pages_(host, description.memory, scenario.fragmentation, scenario.seed),
       dma_(pages_),
       allocator_(dma_),
-      smmu_(std::make_unique<kernel::ArmSmmu>(host, log_, limits_, smmu_platform(description.smmu))),
+      smmu_(std::make_unique<kernel::ArmSmmu>(host, log_, limits_,
+                                              smmu_platform(description.smmu, scenario.kernel))),
+      iommu_(*smmu_, pages_, log_,
+             {.version = scenario.kernel.version, .default_domain = scenario.kernel.default_domain}),
       drivers_(description.devices.size()),
       starts_(description.devices.size()) {
-  for (const DeviceProfile& device : scenario.profile.devices) streams_.emplace_back(device.streams.size());
+  for (std::size_t index = 0; index < description.devices.size(); ++index)
+    stream_devices_.push_back(std::make_unique<StreamDevices>(iommu_, log_, scenario, description, index));
 }
 
 std::string Software::start() {
+  try {
+    return start_all();
+  } catch (const kernel::DeviceTreeError& error) {
+    return error.what();  // an exception must not leave a SystemC thread
+  }
+}
+
+std::string Software::start_all() {
   if (kernel::Status status = smmu_->probe(); !status)
     return failed("the SMMU's driver does not probe", status.error());
   for (std::size_t index = 0; index < description_->devices.size(); ++index) {
-    if (std::string problem = set_up_streams(index); !problem.empty()) return problem;
+    if (kernel::Status status = stream_devices_[index]->set_up(); !status)
+      return failed(description_->devices[index].path + ": Linux does not probe it", status.error());
     if (std::string problem = start_driver(index); !problem.empty()) return problem;
   }
-  return {};
-}
-
-kernel::Device& Software::add_device(std::size_t index, const std::string& suffix, std::uint64_t mask) {
-  const kernel::DeviceNode& node = description_->devices[index];
-  kernel::Device& device = devices_.emplace_back();
-  device.name = node.dev_name + suffix;
-  device.dma_coherent = node.dma_coherent;
-  static_cast<void>(dma_.set_mask_and_coherent(device, mask));
-  return device;
-}
-
-std::string Software::new_domain(kernel::Device& device, kernel::DomainType type) {
-  kernel::Result<std::unique_ptr<kernel::DmaDomain>> domain = kernel::DmaDomain::create(*smmu_, pages_, type);
-  if (!domain) return failed("no domain for " + device.name, domain.error());
-  domains_.push_back(std::move(*domain));
-  if (kernel::Status status = domains_.back()->attach(device); !status)
-    return failed("cannot attach " + device.name + " to its domain", status.error());
-  return {};
-}
-
-std::string Software::reserve(Stream& stream, std::uint64_t bytes) {
-  if (bytes == 0) return {};
-  if (kernel::Status status = kernel::set_resv_region(*stream.device, 0, bytes); !status)
-    return failed("cannot reserve for " + stream.device->name, status.error());
-  stream.reserved_bytes = bytes;
-  return {};
-}
-
-/// A device and a domain for each stream, or one for all of them but the firmware's, which is loaded before
-/// and keeps its own.
-std::string Software::set_up_streams(std::size_t index) {
-  const DeviceProfile& profile = scenario_->profile.devices[index];
-  const kernel::DeviceNode& node = description_->devices[index];
-  kernel::Device* shared = nullptr;
-  if (scenario_->layout == DomainLayout::Shared) shared = &add_device(index, "", profile.dma_mask);
-
-  for (std::size_t number = 0; number < profile.streams.size(); ++number) {
-    const StreamProfile& stream = profile.streams[number];
-    const bool firmware = stream.routes(BufferFunction::Firmware) && stream.functions.size() == 1;
-    const bool own = shared == nullptr || firmware;
-    kernel::Device& device = own ? add_device(index, ":" + stream.name, stream.window.hi - 1) : *shared;
-    device.streams.push_back(specifier_for(node, stream.sid));
-    streams_[index][number].device = &device;
-    if (!own) continue;
-    const auto type = firmware ? kernel::DomainType::Unmanaged : kernel::DomainType::Dma;
-    if (std::string problem = new_domain(device, type); !problem.empty()) return problem;
-  }
-  if (shared != nullptr)
-    if (std::string problem = new_domain(*shared, kernel::DomainType::Dma); !problem.empty()) return problem;
-
-  for (std::size_t number = 0; number < profile.streams.size(); ++number) {
-    Stream& stream = streams_[index][number];
-    if (stream.device->domain->type() != kernel::DomainType::Dma) continue;
-    std::uint64_t bytes = 0;
-    if (scenario_->policy == ReservationPolicy::PerStream) bytes = profile.streams[number].window.lo;
-    if (scenario_->policy == ReservationPolicy::Uniform) bytes = scenario_->uniform_size;
-    if (std::string problem = reserve(stream, bytes); !problem.empty()) return problem;
-  }
-  // What is reserved for one stream of a domain is reserved for all.
-  for (Stream& stream : streams_[index])
-    for (const Stream& other : streams_[index])
-      if (other.device == stream.device)
-        stream.reserved_bytes = std::max(stream.reserved_bytes, other.reserved_bytes);
   return {};
 }
 
@@ -146,7 +89,7 @@ std::string Software::start_driver(std::size_t index) {
   platform.irq = node.interrupts.front().intid;
   for (std::size_t number = 0; number < profile.streams.size(); ++number)
     for (const BufferFunction function : profile.streams[number].functions)
-      platform.devices[static_cast<std::size_t>(function)] = streams_[index][number].device;
+      platform.devices[static_cast<std::size_t>(function)] = stream_devices_[index]->of_stream(number);
   platform.map_firmware = [this](kernel::Device& device, kernel::DmaAddr iova, std::uint64_t size) {
     return dma_.map_at(device, iova, size);
   };
@@ -155,6 +98,15 @@ std::string Software::start_driver(std::size_t index) {
   // A VPU that does not come up has said so in the kernel's log: that is a result, not a bad scenario.
   static_cast<void>(drivers_[index]->probe());
   return {};
+}
+
+SurvivalReport Software::try_survival() {
+  // One device that loses its bounds is enough.
+  const auto worse = [](Survival left, Survival right) { return std::max(left, right); };
+  SurvivalReport report;
+  for (const auto& devices : stream_devices_) report.reprobe = worse(report.reprobe, devices->reprobe());
+  for (const auto& devices : stream_devices_) report.sharing = worse(report.sharing, devices->share());
+  return report;
 }
 
 void Software::run_sessions(std::size_t device) {

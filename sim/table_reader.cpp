@@ -142,6 +142,13 @@ double TableReader::number(std::string_view key, double least, double most,
   return value;
 }
 
+bool TableReader::boolean(std::string_view key, std::optional<bool> fallback) const {
+  const TomlNode* node = find(key, fallback.has_value());
+  if (node == nullptr) return *fallback;
+  if (node->kind != Kind::Boolean) throw type_error(key, *node, "true or false");
+  return node->boolean;
+}
+
 std::size_t TableReader::choice_of(std::string_view key, const TomlNode& node, Names names) const {
   if (node.kind != Kind::String) throw type_error(key, node, "a string, one of " + joined(names));
   const auto found = std::find(names.begin(), names.end(), node.text);

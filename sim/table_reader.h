@@ -60,6 +60,7 @@ class TableReader {
                                       std::optional<std::uint64_t> fallback = std::nullopt) const;
   [[nodiscard]] double number(std::string_view key, double least, double most,
                               std::optional<double> fallback = std::nullopt) const;
+  [[nodiscard]] bool boolean(std::string_view key, std::optional<bool> fallback = std::nullopt) const;
   [[nodiscard]] std::size_t choice(
       std::string_view key, Names names,
       std::optional<std::size_t> fallback = std::nullopt) const;  ///< index in names

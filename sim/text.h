@@ -20,6 +20,12 @@ namespace sidewinder::sim {
 [[nodiscard]] std::string counted(std::uint64_t n, std::string_view singular,
                                   std::string_view plural);  ///< "1 fault", "1,204 faults"
 
+[[nodiscard]] std::string or_dash(std::uint64_t count);  ///< "-" for 0
+[[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view between = ", ");
+
+/// Broken at spaces into lines of at most `width`, where words allow; no newline at the end.
+[[nodiscard]] std::string wrapped(std::string_view text, std::size_t width);
+
 /// For where a literal comes before a temporary: g++ 12 warns of `"(" + f()` falsely (-Wrestrict).
 [[nodiscard]] std::string concat(std::initializer_list<std::string_view> parts);
 
@@ -36,14 +42,22 @@ class TextTable {
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
   /// Missing cells are empty; cells past the last column are dropped.
-  void add_row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void add_row(std::vector<std::string> cells) { rows_.push_back({std::move(cells), false}); }
+
+  /// The last cell runs on over the columns right of it, from where its own begins.
+  void add_open_row(std::vector<std::string> cells) { rows_.push_back({std::move(cells), true}); }
 
   /// The header and the rows, each indented and ended by a newline.
   [[nodiscard]] std::string render(std::size_t indent) const;
 
  private:
+  struct Row {
+    std::vector<std::string> cells;
+    bool open = false;
+  };
+
   std::vector<Column> columns_;
-  std::vector<std::vector<std::string>> rows_;
+  std::vector<Row> rows_;
 };
 
 }  // namespace sidewinder::sim

@@ -5,6 +5,7 @@
 #include "iommu/linux/arm_smmu.h"
 
 #include <algorithm>
+#include <set>
 
 namespace sidewinder::kernel {
 namespace {
@@ -14,10 +15,6 @@ using namespace layout::smmuv2;
 constexpr std::uint32_t global1_page = 1;
 constexpr std::uint32_t any_value =
     0xffff'ffff;  // what Linux writes to registers whose value does not matter
-
-S2CR unattached() {
-  return S2CR{}.set<S2CR::TYPE>(static_cast<std::uint32_t>(S2crType::Fault));
-}
 
 }  // namespace
 
@@ -58,6 +55,12 @@ void ArmSmmu::cb_write64(unsigned bank, std::uint32_t offset, std::uint64_t valu
 
 void ArmSmmu::say(LogLevel level, std::string_view text) const {
   log_->dev(level, "arm-smmu", platform_.name, text);
+}
+
+/// Of an entry that no domain is attached to.
+S2CR ArmSmmu::unattached() const {
+  const S2crType type = platform_.disable_bypass ? S2crType::Fault : S2crType::Bypass;
+  return S2CR{}.set<S2CR::TYPE>(static_cast<std::uint32_t>(type));
 }
 
 void ArmSmmu::write_entry(std::size_t index) {
@@ -133,16 +136,21 @@ void ArmSmmu::free_smes(std::span<const StreamSpecifier> streams) {
   }
 }
 
-void ArmSmmu::attach_smes(std::span<const StreamSpecifier> streams, unsigned bank) {
+void ArmSmmu::attach_smes(std::span<const StreamSpecifier> streams, S2crType type, unsigned bank) {
+  const S2CR s2cr = S2CR{}.set<S2CR::TYPE>(static_cast<std::uint32_t>(type)).set<S2CR::CBNDX>(bank);
   for (const StreamSpecifier& stream : streams) {
     const std::optional<std::size_t> index = entry_of(stream);
-    if (!index) continue;
-    const S2CR s2cr =
-        S2CR{}.set<S2CR::TYPE>(static_cast<std::uint32_t>(S2crType::Translation)).set<S2CR::CBNDX>(bank);
-    if (entries_[*index].s2cr.raw == s2cr.raw) continue;
+    if (!index || entries_[*index].s2cr.raw == s2cr.raw) continue;
     entries_[*index].s2cr = s2cr;
     gr0_write(gr0::S2CR + static_cast<std::uint32_t>(*index * 4), s2cr.raw);
   }
+}
+
+std::vector<std::size_t> ArmSmmu::entries_of(std::span<const StreamSpecifier> streams) const {
+  std::set<std::size_t> entries;
+  for (const StreamSpecifier& stream : streams)
+    if (const std::optional<std::size_t> index = entry_of(stream)) entries.insert(*index);
+  return {entries.begin(), entries.end()};
 }
 
 unsigned ArmSmmu::stream_match_groups_used() const {
@@ -243,7 +251,7 @@ void ArmSmmu::reset() {
   auto cr0 = sCR0::of(gr0_read(gr0::sCR0));
   cr0.set<sCR0::GFRE>(1).set<sCR0::GFIE>(1).set<sCR0::GCFGFRE>(1).set<sCR0::GCFGFIE>(1);
   cr0.set<sCR0::VMIDPNE>(1).set<sCR0::PTM>(1).set<sCR0::CLIENTPD>(0);
-  cr0.set<sCR0::USFCFG>(1);  // arm-smmu.disable_bypass, on by default
+  cr0.set<sCR0::USFCFG>(platform_.disable_bypass ? 1 : 0);
   cr0.set<sCR0::FB>(0).set<sCR0::BSU>(0);
   reset_mmu500();
 

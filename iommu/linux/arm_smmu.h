@@ -32,6 +32,7 @@ struct ArmSmmuPlatform {
   std::vector<unsigned> global_irqs;
   std::vector<unsigned> context_irqs;  ///< by context bank
   bool dma_coherent = false;
+  bool disable_bypass = true;  ///< arm-smmu.disable_bypass: streams without an entry fault
 };
 
 /// One a call site, over all SMMUs of a kernel.
@@ -60,13 +61,17 @@ class ArmSmmu {
   /// ENODEV: nothing this driver can use, or fewer context interrupts than banks.
   [[nodiscard]] Status probe();
 
-  /// arm_smmu_master_alloc_smes(): stream mapping entries for the StreamIDs, which fault until they are
-  /// attached; all or none. EINVAL: partly covered by an entry there is, or wider than the SMRs. ENOSPC:
-  /// none free.
+  /// arm_smmu_master_alloc_smes(): stream mapping entries for the StreamIDs, which fault (with disable_bypass
+  /// off: bypass) until they are attached; all or none. EINVAL: partly covered by an entry there is, or wider
+  /// than the SMRs. ENOSPC: none free.
   [[nodiscard]] Status alloc_smes(std::span<const StreamSpecifier> streams);
   void free_smes(std::span<const StreamSpecifier> streams);
-  /// arm_smmu_domain_add_master(): their transactions go through `bank` from now on.
-  void attach_smes(std::span<const StreamSpecifier> streams, unsigned bank);
+  /// arm_smmu_domain_add_master(): what becomes of their transactions from now on. `bank` matters with
+  /// Translation.
+  void attach_smes(std::span<const StreamSpecifier> streams, layout::smmuv2::S2crType type,
+                   unsigned bank = 0);
+  /// The stream mapping entries of allocated streams, ascending, each once.
+  [[nodiscard]] std::vector<std::size_t> entries_of(std::span<const StreamSpecifier> streams) const;
 
   /// A context bank that was free; ENOSPC: none.
   [[nodiscard]] Result<unsigned> alloc_context_bank();
@@ -120,6 +125,7 @@ class ArmSmmu {
   void reset();
   void reset_mmu500();
   void test_smr_masks();
+  [[nodiscard]] layout::smmuv2::S2CR unattached() const;
   void write_entry(std::size_t index);
   [[nodiscard]] Result<std::size_t> find_entry(std::uint16_t id, std::uint16_t mask) const;
   [[nodiscard]] std::optional<std::size_t> entry_of(const StreamSpecifier& stream) const;

@@ -93,7 +93,7 @@ Status ArmSmmu::probe_id0() {
     return fail(Errno::ENODEV_);
   }
   say(LogLevel::Notice, format("\tstream matching with %u register groups", groups));
-  entries_.assign(groups, {.s2cr = S2CR{}.set<S2CR::TYPE>(static_cast<std::uint32_t>(S2crType::Fault))});
+  entries_.assign(groups, {.s2cr = unattached()});
   return {};
 }
 

@@ -39,6 +39,7 @@ DeviceNode common_parts(const Node& node) {
   device.compatible = node.compatible();
   device.interrupts = of::interrupts_of(node);
   device.iommus = of::iommus_of(node);
+  device.has_iommu_map = node.has("iommu-map");
   device.dma_coherent = of::dma_coherent(node);
   device.status = node.text("status", "okay");
   return device;
@@ -209,6 +210,13 @@ DeviceNode DeviceTree::device(const std::string& path) const {
   const std::vector<PhysRange> registers = of::registers_of(node);
   DeviceNode device = common_parts(node);
   device.reg = registers;
+  return device;
+}
+
+DeviceNode DeviceTree::node(const std::string& path) const {
+  const Node node = Node::at(blob_.data(), path);
+  DeviceNode device = common_parts(node);
+  device.reg = of::memory_resources(node);
   return device;
 }
 

@@ -42,6 +42,9 @@ class DeviceTree {
   /// The node at a full path, which has registers.
   [[nodiscard]] DeviceNode device(const std::string& path) const;
 
+  /// The node at a full path, with registers or without.
+  [[nodiscard]] DeviceNode node(const std::string& path) const;
+
   /// The available children of a device, in the tree's order. They need no registers.
   [[nodiscard]] std::vector<DeviceNode> children(const std::string& path) const;
 

@@ -57,8 +57,9 @@ struct DeviceNode {
   std::vector<PhysRange> reg;  ///< as the CPU sees them; of a child node, empty where it has none
   std::vector<Interrupt> interrupts;
   std::vector<IommuSpecifier> iommus;  ///< no StreamID twice; empty: DMA goes untranslated
-  bool dma_coherent = false;           ///< its own or inherited from its bus
-  std::string status;                  ///< "okay" when the property is absent
+  bool has_iommu_map = false;
+  bool dma_coherent = false;  ///< its own or inherited from its bus
+  std::string status;         ///< "okay" when the property is absent
 
   [[nodiscard]] bool available() const { return status == "okay" || status == "ok"; }
 };

@@ -59,10 +59,11 @@ PageRun page_run(std::uint64_t iova, std::uint64_t base, std::uint64_t length) {
 }  // namespace
 
 DmaDomain::DmaDomain(ArmSmmu& smmu, DomainType type, unsigned bank) : smmu_(&smmu), type_(type), bank_(bank) {
-  if (type != DomainType::Unmanaged) cookie_.type = DmaCookie::Type::Iova;
+  if (is_dma_domain(type)) cookie_.type = DmaCookie::Type::Iova;
 }
 
 Result<std::unique_ptr<DmaDomain>> DmaDomain::create(ArmSmmu& smmu, PageAllocator& pages, DomainType type) {
+  if (!is_paging_domain(type)) return std::unique_ptr<DmaDomain>(new DmaDomain(smmu, type, 0));
   const Result<unsigned> bank = smmu.alloc_context_bank();
   if (!bank) return fail(bank.error());
   std::unique_ptr<DmaDomain> domain(new DmaDomain(smmu, type, *bank));
@@ -77,6 +78,7 @@ Result<std::unique_ptr<DmaDomain>> DmaDomain::create(ArmSmmu& smmu, PageAllocato
 
 DmaDomain::~DmaDomain() {
   if (cookie_.flush_queue) cookie_.flush_queue->stop();
+  if (!is_paging_domain(type_)) return;
   if (tables_)
     smmu_->free_context_bank(bank_, asid());
   else
@@ -84,9 +86,16 @@ DmaDomain::~DmaDomain() {
 }
 
 Status DmaDomain::attach(Device& device) {
-  if (Status status = smmu_->alloc_smes(device.streams); !status) return status;
-  smmu_->attach_smes(device.streams, bank_);
+  if (!device.in_stream_map) {
+    if (Status status = smmu_->alloc_smes(device.streams); !status) return status;
+    device.in_stream_map = true;
+  }
+  if (is_paging_domain(type_))
+    smmu_->attach_smes(device.streams, S2crType::Translation, bank_);
+  else
+    smmu_->attach_smes(device.streams, type_ == DomainType::Identity ? S2crType::Bypass : S2crType::Fault);
   device.domain = this;
+  device.iommu_dma = is_dma_domain(type_);
   return {};
 }
 

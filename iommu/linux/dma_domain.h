@@ -21,11 +21,23 @@ enum class DomainType : std::uint8_t {
   Dma,        ///< IOMMU_DOMAIN_DMA: mapped by the DMA API, invalidated strictly
   DmaFq,      ///< IOMMU_DOMAIN_DMA_FQ: the same, invalidated lazily through a flush queue
   Unmanaged,  ///< IOMMU_DOMAIN_UNMANAGED: mapped by its owner, no IOVA space
+  Identity,   ///< IOMMU_DOMAIN_IDENTITY: transactions bypass the SMMU; no context bank, no tables
+  Blocked,    ///< IOMMU_DOMAIN_BLOCKED: transactions fault; no context bank, no tables (from Linux 6.8)
 };
+
+/// Whether the DMA API maps what it is asked for in such a domain.
+[[nodiscard]] constexpr bool is_dma_domain(DomainType type) {
+  return type == DomainType::Dma || type == DomainType::DmaFq;
+}
+/// Whether transactions go through translation tables.
+[[nodiscard]] constexpr bool is_paging_domain(DomainType type) {
+  return is_dma_domain(type) || type == DomainType::Unmanaged;
+}
 
 class DmaDomain : private TlbFlush {
  public:
-  /// Takes a context bank and a root table, and enables translation. ENOSPC: no bank. ENOMEM: no page.
+  /// Takes a context bank and a root table, and enables translation, if such a domain translates. ENOSPC: no
+  /// bank. ENOMEM: no page.
   [[nodiscard]] static Result<std::unique_ptr<DmaDomain>> create(ArmSmmu& smmu, PageAllocator& pages,
                                                                  DomainType type);
 
@@ -33,8 +45,11 @@ class DmaDomain : private TlbFlush {
   DmaDomain& operator=(const DmaDomain&) = delete;
   ~DmaDomain() override;
 
-  /// iommu_probe_device() and iommu_attach_device(). EINVAL, ENOSPC: as ArmSmmu::alloc_smes.
+  /// arm_smmu_attach_dev(), after arm_smmu_probe_device() where that is still to be done. EINVAL, ENOSPC: as
+  /// ArmSmmu::alloc_smes.
   [[nodiscard]] Status attach(Device& device);
+
+  // The following are for paging domains only.
 
   /// iommu_map(): in the largest pages that both addresses and the size allow; all of it or nothing. EINVAL:
   /// not whole pages. Others as IoPgtable::map_pages.
@@ -53,7 +68,9 @@ class DmaDomain : private TlbFlush {
 
   [[nodiscard]] DomainType type() const { return type_; }
   void set_type(DomainType type) { type_ = type; }  ///< Dma to DmaFq and back only
-  [[nodiscard]] unsigned bank() const { return bank_; }
+  [[nodiscard]] std::optional<unsigned> bank() const {
+    return is_paging_domain(type_) ? std::optional(bank_) : std::nullopt;
+  }
   [[nodiscard]] DmaAddr aperture_start() const { return 0; }
   [[nodiscard]] DmaAddr aperture_end() const { return (DmaAddr{1} << smmu_->va_bits()) - 1; }
   [[nodiscard]] DmaCookie& cookie() { return cookie_; }

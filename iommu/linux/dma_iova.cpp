@@ -105,7 +105,7 @@ void unmap_dma(Device& device, DmaAddr iova, std::uint64_t size) {
 }
 
 bool uses_dma_iommu(const Device& device) {
-  return device.domain != nullptr && device.domain->cookie().type == DmaCookie::Type::Iova;
+  return device.domain != nullptr && is_dma_domain(device.domain->type()) && device.iommu_dma;
 }
 
 }  // namespace sidewinder::kernel

@@ -11,18 +11,9 @@
 
 #include "iommu/layout/vmsa64.h"
 #include "iommu/linux/host_bus.h"
+#include "iommu/linux/iommu_prot.h"
 
 namespace sidewinder::kernel {
-
-/// include/linux/iommu.h: IOMMU_READ and so on.
-struct IommuProt {
-  bool read = false;
-  bool write = false;
-  bool cache = false;  ///< coherent with the CPU's caches
-  bool noexec = false;
-  bool mmio = false;
-  bool privileged = false;  ///< stage 1 only
-};
 
 /// enum io_pgtable_fmt.
 enum class IoPgtableFormat : std::uint8_t { Arm64LpaeS1, Arm64LpaeS2 };

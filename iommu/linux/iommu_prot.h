@@ -12,7 +12,7 @@ struct IommuProt {
   bool cache = false;  ///< coherent with the CPU's caches
   bool noexec = false;
   bool mmio = false;
-  bool privileged = false;
+  bool privileged = false;  ///< stage 1 only
 
   friend bool operator==(const IommuProt&, const IommuProt&) = default;
 };

@@ -47,7 +47,9 @@ struct Driver {
 
   Status alloc(std::vector<StreamSpecifier> streams) { return host.smmu.alloc_smes(streams); }
   void free(std::vector<StreamSpecifier> streams) { host.smmu.free_smes(streams); }
-  void attach(std::vector<StreamSpecifier> streams, unsigned bank) { host.smmu.attach_smes(streams, bank); }
+  void attach(std::vector<StreamSpecifier> streams, unsigned bank) {
+    host.smmu.attach_smes(streams, layout::smmuv2::S2crType::Translation, bank);
+  }
 
   /// Context bank 2 enabled with a table of nothing but zeros for 36-bit addresses.
   void enable_bank2() {

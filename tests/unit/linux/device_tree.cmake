@@ -6,3 +6,4 @@ sidewinder_test(linux_device_tree_test SOURCES device_tree_test.cpp LIBS sidewin
 foreach(source of_address of_dma of_iommu of_iommu_map of_reserved)
   sidewinder_test(linux_${source}_test SOURCES ${source}_test.cpp LIBS sidewinder_dts_text)
 endforeach()
+sidewinder_test(linux_of_device_test SOURCES of_device_test.cpp LIBS sidewinder_dts_text sidewinder_plain_machine)

@@ -11,6 +11,7 @@
 
 #include "sample_report.h"
 #include "sim/input_error.h"
+#include "sim/policy.h"
 #include "sim/report_json.h"
 #include "sim/report_table.h"
 #include "sim/version.h"
@@ -226,7 +227,7 @@ TEST_CASE("usage errors say what would be right, and where help is") {
   };
   const std::string run_help = "sidewinder run --help";
   refused({}, "no command", "sidewinder --help");
-  refused({"walk"}, "`walk` is not a command; run or check would be right", "sidewinder --help");
+  refused({"walk"}, "`walk` is not a command; run, check or compare would be right", "sidewinder --help");
   refused({"run"}, "no scenario", run_help);
   refused({"run", "a.toml", "b.toml"}, "`a.toml` and `b.toml`", run_help);
   refused({"run", "a.toml", "--frobnicate"}, "'--frobnicate'", run_help);
@@ -239,13 +240,22 @@ TEST_CASE("usage errors say what would be right, and where help is") {
   refused({"run", "a.toml", "--expect", "e.log"}, "'--expect'", run_help);
   refused({"check", "a.toml"}, "--expect FILE", "sidewinder check --help");
   refused({"check", "a.toml", "--expect", "e.log", "-o", "x"}, "-o", "sidewinder check --help");
+  refused({"run", "a.toml", "--kernel", "6.1"}, "'--kernel'", run_help);
+  const std::string compare_help = "sidewinder compare --help";
+  refused({"compare"}, "no scenario", compare_help);
+  refused({"compare", "a.toml", "--expect", "e.log"}, "'--expect'", compare_help);
+  refused({"compare", "a.toml", "--policies", ""}, "--policies : names separated by commas", compare_help);
+  refused({"compare", "a.toml", "--policies", "none,,shared"}, "--policies none,,shared: names",
+          compare_help);
+  refused({"compare", "a.toml", "--kernel", "6.1,"}, "--kernel 6.1,: names separated by commas",
+          compare_help);
   CHECK(bench.runs == 0);
 }
 
 TEST_CASE("help and version go to standard output") {
   const Bench bench;
-  for (const std::vector<std::string>& words :
-       std::vector<std::vector<std::string>>{{"--help"}, {"-h"}, {"run", "--help"}, {"check", "-h"}}) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"--help"}, {"-h"}, {"run", "--help"}, {"check", "-h"}, {"compare", "-h"}}) {
     const Result result = bench.call(words);
     CHECK(result.status == 0);
     CHECK_THAT(result.out, StartsWith("usage: sidewinder "));
@@ -256,6 +266,11 @@ TEST_CASE("help and version go to standard output") {
   CHECK_THAT(bench.call({"run", "--help"}).out,
              Contains("--output") && Contains("--set KEY=VALUE") && !Contains("--expect"));
   CHECK_THAT(bench.call({"check", "--help"}).out, Contains("--expect FILE") && !Contains("--output"));
+  CHECK_THAT(bench.call({"compare", "--help"}).out,
+             Contains("--policies A,B") && Contains("--kernel V,W") && Contains("--output DIR"));
+  for (const std::string_view policy : policy_names()) {
+    CHECK_THAT(bench.call({"compare", "--help"}).out, Contains(std::string(policy)));
+  }
   CHECK(bench.call({"--version"}).out == std::string("sidewinder ") + version + "\n");
   CHECK(bench.runs == 0);
 }
@@ -268,4 +283,62 @@ TEST_CASE("results that cannot be printed are an error") {
   const char* args[] = {"run", "a.toml"};
   CHECK(run_cli(args, out, err, {}, bench.scenario) == 2);
   CHECK(err.str() == "sidewinder: standard output cannot be written to\n");
+}
+
+TEST_CASE("compare prints one table for all its runs, and writes them all") {
+  const Bench bench;
+  const std::string scenario = SIDEWINDER_CONFIGS "/scenarios/thread-unreserved.toml";
+  const fs::path out = bench.root / "out";
+  const Result result = bench.call({"compare", scenario, "--policies", "none,shared", "--kernel", "6.1,6.4",
+                                    "--set", "seed=5", "-o", out.string()});
+  CHECK(result.err.empty());
+  CHECK(result.status == 0);
+  CHECK_THAT(result.out, Contains("changed by --set: seed=5\n") && Contains("\n  none    6.1 ") &&
+                             Contains("\n  shared  6.4 "));
+  CHECK(bench.runs == 0);  // each ran in a process of its own
+  for (const char* folder : {"none-6.1", "none-6.4", "shared-6.1", "shared-6.4"}) {
+    CHECK(content(out / folder / "faults.log") == sample_log());
+    CHECK(content(out / folder / "summary.json") == to_json(sample_report()));
+  }
+  CHECK_THAT(content(out / "comparison.json"), StartsWith("{\n  \"schema\": \"sidewinder-comparison/1\""));
+  const Result quiet = bench.call({"compare", scenario, "--policies", "none", "-q", "-o", out.string()});
+  CHECK(quiet.out.empty());
+  CHECK_FALSE(fs::exists(out / "shared-6.1"));
+}
+
+TEST_CASE("compare tells each run's kernel log at info, under its name") {
+  const Bench bench;
+  const std::string scenario = SIDEWINDER_CONFIGS "/scenarios/thread-unreserved.toml";
+  const Result result =
+      bench.call({"compare", scenario, "--policies", "shared,none", "--log-level", "info", "-q"});
+  CHECK(result.err == "sidewinder: policy shared on Linux 6.1\n" + sample_log() +
+                          "sidewinder: policy none on Linux 6.1\n" + sample_log());
+}
+
+TEST_CASE("compare draws how many runs are done on a terminal, and erases it") {
+  Bench bench;
+  bench.terminal.interactive_err = true;
+  const std::string scenario = SIDEWINDER_CONFIGS "/scenarios/thread-unreserved.toml";
+  CHECK(bench.call({"compare", scenario, "--policies", "none"}).err == "\r\x1b[K1 of 1 run done\r\x1b[K");
+}
+
+TEST_CASE("compare ends as run does on bad input, and names the run that a defect ended") {
+  Bench bench;
+  const std::string scenario = SIDEWINDER_CONFIGS "/scenarios/thread-unreserved.toml";
+  const fs::path out = bench.root / "out";
+  Result result = bench.call({"compare", scenario, "--set", "sead=5", "-o", out.string()});
+  CHECK(result.status == 2);
+  CHECK_THAT(result.err, StartsWith("--set sead=5: "));
+  CHECK(bench.call({"compare", "none.toml"}).status == 2);
+  CHECK(bench.call({"compare", scenario, "--policies", "all"}).status == 2);
+  result = bench.call({"compare", scenario, "-o", (bench.root / "no" / "out").string()});
+  CHECK(result.status == 2);
+  CHECK_THAT(result.err, StartsWith("sidewinder: output directory "));
+
+  bench.scenario = [](const auto&, auto, const auto&) -> Report { throw std::logic_error("walker lost"); };
+  result = bench.call({"compare", scenario, "--policies", "none", "-o", out.string()});
+  CHECK(result.status == 3);
+  CHECK(result.err == "sidewinder: internal error: policy none on Linux 6.1: walker lost\n");
+  CHECK(result.out.empty());
+  CHECK(fs::is_empty(bench.root));
 }

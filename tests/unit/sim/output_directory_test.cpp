@@ -144,3 +144,49 @@ TEST_CASE("a file that cannot be written leaves nothing behind and changes nothi
   CHECK_FALSE(write_output_directory(place.root / "new", {{"no/such/file", ""}}));
   CHECK(place.entries() == 1);
 }
+
+TEST_CASE("a comparison's folders are made, and replaced together") {
+  const Workplace place;
+  const fs::path out = place.root / "out";
+  const std::vector<OutputFile> files{{"comparison.json", "{}\n"},
+                                      {"none-6.1/summary.json", "1\n"},
+                                      {"none-6.1/faults.log", "2\n"},
+                                      {"child-nodes-6.19/faults.log", "3\n"}};
+  REQUIRE(write_output_directory(out, files));
+  CHECK(content(out / "comparison.json") == "{}\n");
+  CHECK(content(out / "none-6.1" / "summary.json") == "1\n");
+  CHECK(content(out / "none-6.1" / "faults.log") == "2\n");
+  CHECK(content(out / "child-nodes-6.19" / "faults.log") == "3\n");
+  REQUIRE(write_output_directory(out, {{"none-6.1/faults.log", "4\n"}}));
+  CHECK(content(out / "none-6.1" / "faults.log") == "4\n");
+  CHECK_FALSE(fs::exists(out / "comparison.json"));
+  CHECK_FALSE(fs::exists(out / "child-nodes-6.19"));
+  REQUIRE(write_output_directory(out, first));
+  CHECK_FALSE(fs::exists(out / "none-6.1"));
+  CHECK(place.entries() == 1);
+}
+
+TEST_CASE("what no comparison left in its folders is refused and left alone") {
+  const Workplace place;
+  const fs::path out = place.root / "out";
+  const auto refused = [&](const std::string& what) {
+    CHECK_THAT(error_of(check_output_directory(out)), Contains("exists and holds " + what + ", which"));
+    CHECK_FALSE(write_output_directory(out, first));
+    fs::remove_all(out / what);
+    CHECK(check_output_directory(out));
+  };
+  REQUIRE(write_output_directory(out, {{"none-6.1/faults.log", "1\n"}}));
+  std::ofstream(out / "none-6.1" / "thesis.tex") << "mine";
+  refused("none-6.1/thesis.tex");
+  fs::create_directories(out / "none-6.1" / "summary.json");
+  refused("none-6.1/summary.json");
+  fs::create_directories(out / "none-6.1" / "shared-6.1");
+  refused("none-6.1/shared-6.1");
+  fs::create_directory(out / "photos-6.1");
+  refused("photos-6.1");
+  std::ofstream(out / "shared-6.1") << "a file";
+  refused("shared-6.1");
+  fs::create_directory_symlink(place.root, out / "shared-6.1");
+  refused("shared-6.1");
+  CHECK(content(out / "none-6.1" / "faults.log") == "1\n");
+}

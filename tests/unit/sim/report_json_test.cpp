@@ -3,11 +3,9 @@
 #include "sim/report_json.h"
 
 #include <catch2/catch.hpp>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
-#include <set>
 
+#include "json_paths.h"
 #include "sample_report.h"
 
 using namespace sidewinder::sim;
@@ -16,53 +14,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// "streams[].window.lo" and so on, of every key there is.
-void collect_paths(const Json& value, const std::string& prefix, std::set<std::string>& paths) {
-  if (value.is_array()) {
-    for (const Json& element : value) collect_paths(element, prefix + "[]", paths);
-    return;
-  }
-  if (!value.is_object()) return;
-  for (const auto& [key, child] : value.items()) {
-    const std::string path = prefix.empty() ? key : prefix + "." + key;
-    paths.insert(path + (child.is_array() ? "[]" : ""));
-    collect_paths(child, path, paths);
-  }
-}
-
-// The first column of the tables below the heading "summary.json" of docs/results.md.
-std::set<std::string> documented_paths() {
-  std::ifstream in(SIDEWINDER_SOURCE_DIR "/docs/results.md");
-  REQUIRE(in);
-  std::set<std::string> paths;
-  bool inside = false;
-  for (std::string line; std::getline(in, line);) {
-    if (line.rfind("## ", 0) == 0) inside = line == "## summary.json";
-    if (!inside || line.rfind("| `", 0) != 0) continue;
-    paths.insert(line.substr(3, line.find('`', 3) - 3));
-  }
-  return paths;
-}
-
 }  // namespace
 
 TEST_CASE("docs/results.md documents the keys of summary.json, all and no others") {
-  std::set<std::string> paths;
-  collect_paths(Json::parse(to_json(sample_report())), "", paths);
-  const std::set<std::string> documented = documented_paths();
-  for (const std::string& path : paths) {
-    INFO("in summary.json: " << path);
-    CHECK(documented.count(path) == 1);
-  }
-  for (const std::string& path : documented) {
-    INFO("in docs/results.md: " << path);
-    CHECK(paths.count(path) == 1);
-  }
+  check_documented(Json::parse(to_json(sample_report())), "## summary.json");
 }
 
 TEST_CASE("the summary begins with its schema and ends with a newline") {
   const std::string text = to_json(sample_report());
-  CHECK(text.rfind("{\n  \"schema\": \"sidewinder-summary/1\",\n", 0) == 0);
+  CHECK(text.rfind("{\n  \"schema\": \"sidewinder-summary/2\",\n", 0) == 0);
   CHECK(text.substr(text.size() - 2) == "}\n");
 }
 
@@ -70,7 +30,7 @@ TEST_CASE("every field of the report reaches its key") {
   const Json summary = Json::parse(to_json(sample_report()));
   CHECK(summary["scenario"] == Json::parse(R"({"description": "A domain per stream, no lower bound",
       "platform": "thread-vpu", "profile": "thread-vpu", "seed": 7, "overrides": [],
-      "domain_layout": "per-stream", "reservation_policy": "none"})"));
+      "policy": "child-nodes", "kernel": "6.1", "backported": true})"));
   CHECK(summary["simulated_ns"] == 1'250'400'000);
   CHECK(summary["smmu"] == Json::parse(R"({"device": "15000000.iommu",
       "context_banks": {"used": 4, "present": 96}, "stream_match_groups": {"used": 4, "present": 128},
@@ -85,6 +45,7 @@ TEST_CASE("every field of the report reaches its key") {
       "transactions": 2000000, "transferred_bytes": 511705088,
       "misroutes": {"total": 31255, "caught": 3203, "silent_foreign": 28001, "silent_same_memory": 40,
                     "unowned": 11},
+      "untranslated": {"total": 7234, "passed": 6000, "blocked": 1234},
       "own_faults": 0, "collateral_aborts": 0, "allocation_failures": 1,
       "space": {"reserved_bytes": 629145600, "wasted_bytes": 92274688, "free_bytes": 1363148800,
                 "largest_free_block_bytes": 268435456}})"));
@@ -101,6 +62,7 @@ TEST_CASE("every field of the report reaches its key") {
       "allocated_bytes": 451936256})"));
   CHECK(summary["sessions"][2]["allocation_failure"] ==
         Json::parse(R"({"error": "-ENOMEM", "buffer": "COMV", "bytes": 137887744, "stream": "non-pixel"})"));
+  CHECK(summary["survival"] == Json::parse(R"({"reprobe": "kept", "sharing": "lost"})"));
   CHECK(summary["kernel_log_lines"] == 3);
 }
 
@@ -112,6 +74,10 @@ TEST_CASE("what did not happen is null, and its key is there") {
   CHECK(firmware.at("iova").at("highest").is_null());
   CHECK(firmware.at("outside_window").at("example").is_null());
   CHECK(summary["sessions"][0].at("bad_response").is_null());
+
+  Report unbounded = sample_report();
+  unbounded.survival = {};
+  CHECK(Json::parse(to_json(unbounded))["survival"] == Json::parse(R"({"reprobe": null, "sharing": null})"));
 }
 
 TEST_CASE("each outcome has its word") {

@@ -20,6 +20,7 @@ Report clean_report() {
   report.sessions = {sample_session(0, SessionOutcome::Completed)};
   for (StreamReport& stream : report.streams) {
     stream.misroutes = {};
+    stream.untranslated = {};
     stream.collateral_aborts = 0;
     stream.buffers_outside_window = 0;
     stream.outside_example.reset();
@@ -43,6 +44,8 @@ Report with_sessions(std::size_t completed, std::size_t failed) {
 TEST_CASE("the verdict counts sessions by outcome and misroutes by kind") {
   CHECK(verdict(sample_report()) ==
         "3 sessions: 1 completed, 1 could not start (-ENOMEM), 1 in error.\n"
+        "7,234 accesses with physical addresses, for want of an IOMMU: 6,000 reached the bus unprotected, "
+        "1,234 blocked.\n"
         "31,255 misrouted accesses: 28,001 silent, 3,203 caught, 40 same memory, "
         "11 aborted (unowned address).\n"
         "5 buffers lie outside their block's window.");
@@ -62,12 +65,17 @@ TEST_CASE("the verdict names every outcome there is") {
 
 TEST_CASE("the whole table, as a person sees it") {
   CHECK(to_table(sample_report(), false) == R"TABLE(A domain per stream, no lower bound
-platform thread-vpu, profile thread-vpu, domains per-stream, reservation none, seed 7
+platform thread-vpu, profile thread-vpu, policy child-nodes, Linux 6.1, backported, seed 7
 1.250 s simulated; 15000000.iommu: 4 of 96 context banks, 4 of 128 stream match groups
 
 3 sessions: 1 completed, 1 could not start (-ENOMEM), 1 in error.
+7,234 accesses with physical addresses, for want of an IOMMU: 6,000 reached the bus unprotected, 1,234 blocked.
 31,255 misrouted accesses: 28,001 silent, 3,203 caught, 40 same memory, 11 aborted (unowned address).
 5 buffers lie outside their block's window.
+
+Untranslated accesses: physical addresses, no IOMMU
+  stream     untranslated  passed  blocked
+  non-pixel         7,234   6,000    1,234
 
 Streams
   stream        SID  bank  window MiB  IOVAs MiB  mappings/live  peak MiB   accesses  moved MiB  outside
@@ -99,6 +107,11 @@ IOVA space inside each window
   pixel               0.0         0.0   1,300.0              256.0                   -
   firmware            0.0         0.0       0.0                0.0                   -
 
+What keeps streams inside their windows, afterwards
+  after                             bounds
+  the devices are probed again      kept
+  a second device joins each group  lost
+
 Sessions of aa00000.video-codec
   session  video           frames    MiB  outcome
   0        h264 3840x2160      24  431.0  completed
@@ -111,16 +124,16 @@ TEST_CASE("lines stay near 100 columns, the verdict apart") {
   std::istringstream lines(to_table(sample_report(), false));
   for (std::string line; std::getline(lines, line);) {
     INFO(line);
-    CHECK(line.size() <= (line.find("misrouted accesses:") == std::string::npos ? 105 : 115));
+    CHECK(line.size() <= (line.find("accesses") == std::string::npos ? 105 : 115));
     CHECK((line.empty() || line.back() != ' '));
   }
 }
 
 TEST_CASE("what the command line changed is told under the scenario's name") {
   Report report = clean_report();
-  report.overrides = {"seed=9", "reservation.policy=none"};
+  report.overrides = {"seed=9", "policy.name=none"};
   CHECK_THAT(to_table(report, false),
-             Contains(report.scenario + "\nchanged by --set: seed=9, reservation.policy=none\n"));
+             Contains(report.scenario + "\nchanged by --set: seed=9, policy.name=none\n"));
   report.overrides.clear();
   CHECK_THAT(to_table(report, false), !Contains("--set"));
 }
@@ -130,6 +143,42 @@ TEST_CASE("a clean run shows no misroute tables") {
   CHECK_THAT(table, !Contains("Misrouted accesses"));
   CHECK_THAT(table, !Contains("Silent"));
   CHECK_THAT(table, Contains("Faults\n  none\n"));
+}
+
+TEST_CASE("untranslated accesses are an alarm of their own, wherever they end") {
+  Report report = clean_report();
+  CHECK_THAT(to_table(report, true), !Contains("ntranslated"));
+  report.streams[1].untranslated = {0, 5};
+  CHECK(verdict(report) ==
+        "1 session: 1 completed.\n"
+        "5 accesses with physical addresses, for want of an IOMMU: 5 blocked.\n"
+        "No access was misrouted.");
+  CHECK_THAT(to_table(report, true),
+             Contains("\x1b[1;31m1 session: 1 completed.") &&
+                 Contains("\x1b[1;31mUntranslated accesses: physical addresses, no IOMMU\x1b[0m\n") &&
+                 Contains("\n  pixel              5       -        5\n"));
+  report.streams[1].untranslated = {1, 0};
+  CHECK_THAT(verdict(report),
+             Contains("1 access with physical addresses, for want of an IOMMU: 1 reached the "
+                      "bus unprotected.\n"));
+}
+
+TEST_CASE("the heading tells the policy, the kernel, and whether they belong together") {
+  Report report = clean_report();
+  CHECK_THAT(to_table(report, false), Contains("policy child-nodes, Linux 6.1, backported, seed 7\n"));
+  report.backported = false;
+  CHECK_THAT(to_table(report, false), Contains("policy child-nodes, Linux 6.1, seed 7\n"));
+}
+
+TEST_CASE("bounds afterwards are told where there are any") {
+  Report report = clean_report();
+  report.survival = {Survival::NoBounds, Survival::Kept};
+  CHECK_THAT(to_table(report, false),
+             Contains("  the devices are probed again      -\n  a second device joins each group  kept\n"));
+  report.survival = {Survival::Lost, Survival::NoBounds};
+  CHECK_THAT(to_table(report, false), Contains("probed again      lost\n"));
+  report.survival = {};
+  CHECK_THAT(to_table(report, false), !Contains("afterwards"));
 }
 
 TEST_CASE("collateral aborts alone are worth the misroute table") {

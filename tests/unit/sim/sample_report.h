@@ -37,8 +37,9 @@ inline Report sample_report() {
   report.platform = "thread-vpu";
   report.profile = "thread-vpu";
   report.seed = 7;
-  report.domain_layout = "per-stream";
-  report.reservation_policy = "none";
+  report.policy = "child-nodes";
+  report.kernel = "6.1";
+  report.backported = true;
   report.simulated_ns = 1'250'400'000;
   report.smmu = {"15000000.iommu", 4, 96, 4, 128, 5'000'000, 4'900'000, 100'000};
 
@@ -71,6 +72,7 @@ inline Report sample_report() {
   non_pixel.buffers_outside_window = 5;
   non_pixel.outside_example = PlacedBuffer{6, "COMV", 0x1d400000};
   non_pixel.misroutes = {3203, 28001, 40, 11};
+  non_pixel.untranslated = {6000, 1234};
   non_pixel.collateral_aborts = 0;
   non_pixel.allocation_failures = 1;
   non_pixel.reserved_bytes = 600 * MiB;
@@ -94,6 +96,7 @@ inline Report sample_report() {
 
   report.sessions = {sample_session(0, SessionOutcome::Completed), sample_session(1, SessionOutcome::Error),
                      sample_session(2, SessionOutcome::FailedToStart)};
+  report.survival = {Survival::Kept, Survival::Lost};
   report.kernel_log = {
       "[    0.000100] arm-smmu 15000000.iommu: probing hardware configuration...",
       "[    0.200000] arm-smmu 15000000.iommu: Unhandled context fault: fsr=0x402, iova=0x1d400000, "

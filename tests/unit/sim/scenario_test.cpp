@@ -46,11 +46,15 @@ profile = "../profiles/p.toml"
 description = "everything said"
 seed = 7
 duration_ms = 250
-[domains]
-layout = "shared"
-[reservation]
-policy = "uniform"
+[kernel]
+version = "6.12"
+backport = true
+default_domain = "dma-fq"
+disable_bypass = false
+[policy]
+name = "uniform"
 uniform_size = "600MiB"
+mask = "device"
 [memory]
 fragmentation = 0.5
 [host]
@@ -112,9 +116,13 @@ TEST_CASE("a scenario that says everything") {
   CHECK(s.description == "everything said");
   CHECK(s.seed == 7);
   CHECK(s.duration_ms == 250);
-  CHECK(s.layout == sim::DomainLayout::Shared);
-  CHECK(s.policy == sim::ReservationPolicy::Uniform);
+  CHECK(s.kernel.version == kernel::KernelVersion{6, 12});
+  CHECK(s.kernel.backport);
+  CHECK(s.kernel.default_domain == kernel::DomainType::DmaFq);
+  CHECK_FALSE(s.kernel.disable_bypass);
+  CHECK(s.policy == sim::Policy::Uniform);
   CHECK(s.uniform_size == 0x2580'0000);
+  CHECK(s.mask == sim::MaskRule::Device);
   CHECK(s.fragmentation == 0.5);
   CHECK(s.interrupt_latency_us == 9);
   CHECK(s.traffic.stride == 65536);
@@ -131,7 +139,7 @@ TEST_CASE("a scenario that says everything") {
   CHECK(s.sessions[0].input_buffers == 5);
   CHECK(s.sessions[0].output_buffers == 6);
   CHECK(s.sessions[0].dpb_buffers == 1);
-  CHECK(s.sessions[0].where.line == 18);
+  CHECK(s.sessions[0].where.line == 22);
 }
 
 TEST_CASE("a scenario that says the least") {
@@ -139,9 +147,13 @@ TEST_CASE("a scenario that says the least") {
   CHECK(s.description.empty());
   CHECK(s.seed == 1);
   CHECK(s.duration_ms == 400);
-  CHECK(s.layout == sim::DomainLayout::PerStream);
-  CHECK(s.policy == sim::ReservationPolicy::None);
+  CHECK(s.kernel.version == kernel::KernelVersion{6, 1});
+  CHECK_FALSE(s.kernel.backport);
+  CHECK(s.kernel.default_domain == kernel::DomainType::Dma);
+  CHECK(s.kernel.disable_bypass);
+  CHECK(s.policy == sim::Policy::None);
   CHECK(s.uniform_size == 0);
+  CHECK(s.mask == sim::MaskRule::Stream);
   CHECK(s.fragmentation == 0);
   CHECK(s.interrupt_latency_us == 5);
   CHECK(s.traffic.stride == 16384);
@@ -156,14 +168,6 @@ TEST_CASE("a scenario that says the least") {
   CHECK(s.sessions[0].input_buffers == 4);
   CHECK(s.sessions[0].output_buffers == 9);
   CHECK(s.sessions[0].dpb_buffers == 9);
-}
-
-TEST_CASE("the names of choices") {
-  CHECK(sim::to_string(sim::DomainLayout::PerStream) == "per-stream");
-  CHECK(sim::to_string(sim::DomainLayout::Shared) == "shared");
-  CHECK(sim::to_string(sim::ReservationPolicy::None) == "none");
-  CHECK(sim::to_string(sim::ReservationPolicy::PerStream) == "per-stream");
-  CHECK(sim::to_string(sim::ReservationPolicy::Uniform) == "uniform");
 }
 
 TEST_CASE("a scenario's codecs are those of vpu::Codec") {
@@ -206,7 +210,7 @@ TEST_CASE("a scenario's own fields") {
   CHECK(error_with("seed = 7", "sede = 7") ==
         "scenarios/s.toml:4: unknown key 'sede'; did you mean 'seed'? Known: platform, profile, description, "
         "seed, "
-        "duration_ms, domains, reservation, memory, host, traffic, session");
+        "duration_ms, kernel, policy, memory, host, traffic, session");
   CHECK(error_with("everything said", "one\\ntwo") ==
         "scenarios/s.toml:3: description has several lines: it must be one");
   CHECK(load_with("seed = 7", "seed = 0").seed == 0);
@@ -215,72 +219,109 @@ TEST_CASE("a scenario's own fields") {
   CHECK(error_with("= 250", "= 0") == "scenarios/s.toml:5: duration_ms is 0: it must be 1 to 600000");
   CHECK(error_with("= 250", "= 600001") ==
         "scenarios/s.toml:5: duration_ms is 600001: it must be 1 to 600000");
-  CHECK(error_with("\"shared\"", "\"share\"") ==
-        "scenarios/s.toml:7: domains.layout has the unknown value 'share'; did you mean 'shared'? Known: "
-        "per-stream, "
-        "shared");
   CHECK(load_with("= 0.5", "= 1").fragmentation == 1);
   CHECK(error_with("= 0.5", "= 1.01") ==
-        "scenarios/s.toml:12: memory.fragmentation is 1.01: it must be 0 to 1");
+        "scenarios/s.toml:16: memory.fragmentation is 1.01: it must be 0 to 1");
   CHECK(error_with("_us = 9", "_us = 1000001") ==
-        "scenarios/s.toml:14: host.interrupt_latency_us is 1000001: it must be 0 to 1000000");
+        "scenarios/s.toml:18: host.interrupt_latency_us is 1000001: it must be 0 to 1000000");
   CHECK(error_with("_us = 9", "_ms = 9") ==
-        "scenarios/s.toml:14: unknown key 'interrupt_latency_ms' in host; did you mean "
+        "scenarios/s.toml:18: unknown key 'interrupt_latency_ms' in host; did you mean "
         "'interrupt_latency_us'? Known: "
         "interrupt_latency_us");
-  CHECK_THAT(error_with("[traffic]", "[traffic"), Catch::StartsWith("scenarios/s.toml:15: is not TOML: "));
+  CHECK_THAT(error_with("[traffic]", "[traffic"), Catch::StartsWith("scenarios/s.toml:19: is not TOML: "));
+}
+
+TEST_CASE("a kernel's release and command line") {
+  CHECK(load_with("\"6.12\"", "\"v6.1\"").kernel.version == kernel::KernelVersion{6, 1});
+  CHECK(load_with("\"6.12\"", "\"7.0\"").kernel.version == kernel::KernelVersion{7, 0});
+  for (const char* text : {"6.0", "7.1", "6", "six", "vv6.1", "6.12-rc1"}) {
+    CAPTURE(text);
+    CHECK(error_with("6.12", text) == "scenarios/s.toml:7: kernel.version is '" + std::string(text) +
+                                          "': it must be a release from 6.1 to 7.0");
+  }
+  CHECK(error_with("\"6.12\"", "6.12") ==
+        "scenarios/s.toml:7: kernel.version is a fraction: it must be a string");
+  CHECK(Inputs(least).load({"kernel.version=v6.10"}).kernel.version == kernel::KernelVersion{6, 10});
+  CHECK(error_with("backport = true", "backport = 1") ==
+        "scenarios/s.toml:8: kernel.backport is an integer: it must be true or false");
+  CHECK(load_with("\"dma-fq\"", "\"identity\"").kernel.default_domain == kernel::DomainType::Identity);
+  CHECK(
+      error_with("\"dma-fq\"", "\"lazy\"") ==
+      "scenarios/s.toml:9: kernel.default_domain has the unknown value 'lazy'; known: dma, dma-fq, identity");
+}
+
+TEST_CASE("a policy that the kernel lacks the means for must be asked for") {
+  const Inputs inputs(least);
+  for (const std::string_view name : sim::policy_names()) {
+    CAPTURE(std::string(name));
+    const std::string setting = "policy.name=" + std::string(name);
+    const std::string size = "policy.uniform_size=4096";
+    std::vector<std::string> overrides{"kernel.backport=true", setting};
+    if (name == "uniform") overrides.push_back(size);
+    CHECK(sim::to_string(inputs.load(overrides).policy) == name);
+  }
+  CHECK(inputs.error({"policy.name=runtime", "kernel.version=v7.0"}) ==
+        "--set policy.name=runtime: policy.name is runtime, but Linux 7.0 lacks dma_iova_set_resv_region(): "
+        "proposed, in no release; kernel.backport = true runs it all the same");
+  CHECK(
+      inputs.error({"policy.name=child-nodes"}) ==
+      "--set policy.name=child-nodes: policy.name is child-nodes, but Linux 6.1 lacks iommu-addresses (from "
+      "6.3); kernel.backport = true runs it all the same");
+  CHECK(inputs.load({"policy.name=child-nodes", "kernel.version=v6.3"}).policy == sim::Policy::ChildNodes);
+  CHECK(inputs.error({"policy.name=nun"}) ==
+        "--set policy.name=nun: policy.name has the unknown value 'nun'; did you mean 'none'? Known: none, "
+        "shared, unbundled, runtime, runtime-hardened, iommu-map, child-nodes, dma-ranges, uniform, "
+        "iommu-ranges, device-tree");
 }
 
 TEST_CASE("a uniform size goes with the uniform policy, and with no other") {
   CHECK(error_with("uniform_size = \"600MiB\"\n", "") ==
-        "scenarios/s.toml:9: reservation.policy is uniform, but uniform_size is missing: write how much, "
-        "such as "
-        "\"600MiB\"");
-  CHECK(error_with("policy = \"uniform\"", "policy = \"none\"") ==
-        "scenarios/s.toml:10: reservation.uniform_size is set, but the policy is none: remove it, or set "
-        "policy = "
+        "scenarios/s.toml:12: policy.name is uniform, but uniform_size is missing, and no stream of the "
+        "profile has a lower bound to take it from: write how much, such as \"600MiB\"");
+  CHECK(error_with("name = \"uniform\"", "name = \"none\"") ==
+        "scenarios/s.toml:13: policy.uniform_size is set, but the policy is none: remove it, or set name = "
         "\"uniform\"");
-  CHECK_THAT(
-      error_with("policy = \"uniform\"\n", ""),
-      Catch::StartsWith("scenarios/s.toml:9: reservation.uniform_size is set, but the policy is none"));
+  CHECK_THAT(error_with("name = \"uniform\"\n", ""),
+             Catch::StartsWith("scenarios/s.toml:12: policy.uniform_size is set, but the policy is none"));
   CHECK(error_with("600MiB", "600MB") ==
-        "scenarios/s.toml:10: reservation.uniform_size: \"600MB\" has the unit \"MB\", which is ambiguous: "
-        "write "
+        "scenarios/s.toml:13: policy.uniform_size: \"600MB\" has the unit \"MB\", which is ambiguous: write "
         "\"600MiB\", in powers of 1024");
   CHECK(error_with("\"600MiB\"", "5000") ==
-        "scenarios/s.toml:10: reservation.uniform_size is not whole pages: it must be a multiple of 4KiB");
+        "scenarios/s.toml:13: policy.uniform_size is not whole pages: it must be a multiple of 4KiB");
   CHECK(load_with("\"600MiB\"", "4096").uniform_size == 4096);
   CHECK(error_with("\"600MiB\"", "0") ==
-        "scenarios/s.toml:10: reservation.uniform_size is 0x0: it must be 4KiB to 256TiB");
+        "scenarios/s.toml:13: policy.uniform_size is 0x0: it must be 4KiB to 256TiB");
+}
+
+TEST_CASE("without a uniform size, the highest lower bound of a block is taken") {
+  const Inputs inputs(test::replaced(full, "uniform_size = \"600MiB\"\n", ""));
+  inputs.folder().write("profiles/p.toml",
+                        test::replaced(profile, "sid = 2\nwindow = [0,", "sid = 2\nwindow = [\"8MiB\","));
+  CHECK(inputs.load().uniform_size == 8 << 20);
 }
 
 TEST_CASE("a policy from the command line silences the file's uniform size, not its own") {
   const Inputs inputs(full);
-  const sim::Scenario s = inputs.load({"reservation.policy=per-stream"});
-  CHECK(s.policy == sim::ReservationPolicy::PerStream);
+  const sim::Scenario s = inputs.load({"policy.name=shared"});
+  CHECK(s.policy == sim::Policy::Shared);
   CHECK(s.uniform_size == 0);
-  CHECK(inputs.error({"reservation.policy=none", "reservation.uniform_size=4096"}) ==
-        "--set reservation.uniform_size=4096: reservation.uniform_size is set, but the policy is none: "
-        "remove it, or "
-        "set policy = \"uniform\"");
-  CHECK(Inputs(least).error({"reservation.policy=uniform"}) ==
-        "--set reservation.policy=uniform: reservation.policy is uniform, but uniform_size is missing: write "
-        "how "
-        "much, such as \"600MiB\"");
+  CHECK(inputs.error({"policy.name=none", "policy.uniform_size=4096"}) ==
+        "--set policy.uniform_size=4096: policy.uniform_size is set, but the policy is none: remove it, or "
+        "set name = \"uniform\"");
 }
 
 TEST_CASE("traffic is in powers of two") {
   CHECK(load_with("burst = 128", "burst = 8").traffic.burst == 8);
   CHECK(load_with("burst = 128", "burst = 4096").traffic.burst == 4096);
   CHECK(error_with("burst = 128", "burst = 4") ==
-        "scenarios/s.toml:17: traffic.burst is 4: it must be 8 to 4096");
+        "scenarios/s.toml:21: traffic.burst is 4: it must be 8 to 4096");
   CHECK(error_with("burst = 128", "burst = 96") ==
-        "scenarios/s.toml:17: traffic.burst is 96: it must be a power of two");
+        "scenarios/s.toml:21: traffic.burst is 96: it must be a power of two");
   CHECK(error_with("\"64KiB\"", "\"65KiB\"") ==
-        "scenarios/s.toml:16: traffic.stride is 66560: it must be a power of two");
+        "scenarios/s.toml:20: traffic.stride is 66560: it must be a power of two");
   CHECK(load_with("\"64KiB\"", "128").traffic.stride == 128);
   CHECK(error_with("\"64KiB\"", "64") ==
-        "scenarios/s.toml:16: traffic.stride makes a stride of 64 for bursts of 128: the stride must be at "
+        "scenarios/s.toml:20: traffic.stride makes a stride of 64 for bursts of 128: the stride must be at "
         "least the "
         "burst");
 }
@@ -289,53 +330,52 @@ TEST_CASE("a session's fields") {
   CHECK(Inputs(test::replaced(full, "[[session]]", "[[sessions]]")).error().find("did you mean 'session'?") !=
         std::string::npos);
   CHECK(error_with("\"/soc@0/b@2\"", "\"/soc@0/c@3\"") ==
-        "scenarios/s.toml:19: session[0].device has the unknown value '/soc@0/c@3'; did you mean "
+        "scenarios/s.toml:23: session[0].device has the unknown value '/soc@0/c@3'; did you mean "
         "'/soc@0/a@1'? Known: "
         "/soc@0/a@1, /soc@0/b@2");
   CHECK(error_with("\"vp9\"", "\"av1\"") ==
-        "scenarios/s.toml:20: session[0].codec has the unknown value 'av1'; known: h264, hevc, vp9");
+        "scenarios/s.toml:24: session[0].codec has the unknown value 'av1'; known: h264, hevc, vp9");
   CHECK(load_with("\"vp9\"", "\"hevc\"").sessions[0].codec == vpu::Codec::Hevc);
   CHECK(error_with("width = 96", "width = 95") ==
-        "scenarios/s.toml:21: session[0].width is 95: it must be 96 to 8192");
+        "scenarios/s.toml:25: session[0].width is 95: it must be 96 to 8192");
   CHECK(error_with("height = 8192", "height = 8193") ==
-        "scenarios/s.toml:22: session[0].height is 8193: it must be 96 to 8192");
+        "scenarios/s.toml:26: session[0].height is 8193: it must be 96 to 8192");
   CHECK(load_with("width = 96", "width = 4352").sessions[0].width == 4352);
   CHECK(error_with("width = 96", "width = 4353") ==
-        "scenarios/s.toml:22: session[0].height makes 139776 macroblocks a frame: it must be at most 139264, "
+        "scenarios/s.toml:26: session[0].height makes 139776 macroblocks a frame: it must be at most 139264, "
         "as in "
         "8192 x 4352");
   CHECK(error_with("count = 3", "count = 0") ==
-        "scenarios/s.toml:23: session[0].count is 0: it must be 1 to 1000");
+        "scenarios/s.toml:27: session[0].count is 0: it must be 1 to 1000");
   CHECK(error_with("start_ms = 10", "start_ms = -1") ==
-        "scenarios/s.toml:24: session[0].start_ms is -1: it must be 0 to 600000");
+        "scenarios/s.toml:28: session[0].start_ms is -1: it must be 0 to 600000");
   CHECK(error_with("interval_ms = 20", "interval_ms = 600001") ==
-        "scenarios/s.toml:25: session[0].interval_ms is 600001: it must be 0 to 600000");
+        "scenarios/s.toml:29: session[0].interval_ms is 600001: it must be 0 to 600000");
   CHECK(error_with("frames = 30", "frames = true") ==
-        "scenarios/s.toml:26: session[0].frames is a boolean: it must be an integer");
+        "scenarios/s.toml:30: session[0].frames is a boolean: it must be an integer");
   CHECK(error_with("input_buffers = 5", "input_buffers = 0") ==
-        "scenarios/s.toml:27: session[0].input_buffers is 0: it must be 1 to 32");
+        "scenarios/s.toml:31: session[0].input_buffers is 0: it must be 1 to 32");
   CHECK(error_with("output_buffers = 6", "output_buffers = 33") ==
-        "scenarios/s.toml:28: session[0].output_buffers is 33: it must be 1 to 32");
+        "scenarios/s.toml:32: session[0].output_buffers is 33: it must be 1 to 32");
   CHECK(error_with("dpb_buffers = 1", "dpb_buffers = 33") ==
-        "scenarios/s.toml:29: session[0].dpb_buffers is 33: it must be 1 to 32");
+        "scenarios/s.toml:33: session[0].dpb_buffers is 33: it must be 1 to 32");
   CHECK(error_with("codec = \"vp9\"\n", "") ==
-        "scenarios/s.toml:18: session[0].codec is missing: session[0] must have it");
+        "scenarios/s.toml:22: session[0].codec is missing: session[0] must have it");
   CHECK(Inputs("platform = \"../platforms/p.dts\"\nprofile = \"../profiles/p.toml\"\n").error() ==
         "scenarios/s.toml:1: session is missing: write at least one [[session]]");
 }
 
 TEST_CASE("overrides are applied in turn and checked as the file is") {
   const Inputs inputs(least);
-  const sim::Scenario s = inputs.load({"seed=3", "session[0].count=3", "domains.layout=shared", "seed=0x10"});
+  const sim::Scenario s = inputs.load({"seed=3", "session[0].count=3", "policy.name=shared", "seed=0x10"});
   CHECK(s.overrides ==
-        std::vector<std::string>{"seed=3", "session[0].count=3", "domains.layout=shared", "seed=0x10"});
+        std::vector<std::string>{"seed=3", "session[0].count=3", "policy.name=shared", "seed=0x10"});
   CHECK(s.seed == 16);
   CHECK(s.sessions[0].count == 3);
-  CHECK(s.layout == sim::DomainLayout::Shared);
-  CHECK(inputs.error({"reservation.polcy=none"}) ==
-        "--set reservation.polcy=none: unknown key 'polcy' in reservation; did you mean 'policy'? Known: "
-        "policy, "
-        "uniform_size");
+  CHECK(s.policy == sim::Policy::Shared);
+  CHECK(inputs.error({"policy.nam=none"}) ==
+        "--set policy.nam=none: unknown key 'nam' in policy; did you mean 'name'? Known: name, uniform_size, "
+        "mask");
   CHECK(inputs.error({"session[0].count=many"}) ==
         "--set session[0].count=many: session[0].count is a string: it must be an integer");
   CHECK(inputs.error({"session[1].count=2"}) ==
@@ -346,9 +386,9 @@ TEST_CASE("overrides are applied in turn and checked as the file is") {
 TEST_CASE("the scenarios that ship") {
   const std::filesystem::path scenarios = std::filesystem::path(SIDEWINDER_CONFIGS) / "scenarios";
   const auto load = [&scenarios](const char* name) { return sim::load_scenario(scenarios / name); };
-  CHECK(load("thread-unreserved.toml").policy == sim::ReservationPolicy::None);
-  CHECK(load("thread-reserved.toml").policy == sim::ReservationPolicy::PerStream);
-  CHECK(load("thread-shared-domain.toml").layout == sim::DomainLayout::Shared);
+  CHECK(load("thread-unreserved.toml").policy == sim::Policy::None);
+  CHECK(load("thread-reserved.toml").policy == sim::Policy::Runtime);
+  CHECK(load("thread-shared-domain.toml").policy == sim::Policy::Shared);
   CHECK(load("thread-uniform-reservation.toml").uniform_size == 0x2580'0000);
   CHECK(load("thread-abc.toml").sessions[2].device == 2);
   CHECK(load("thread-abc-uniform.toml").uniform_size == 0x2580'0000);

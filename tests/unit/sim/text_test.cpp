@@ -36,6 +36,27 @@ TEST_CASE("one is singular, none and many are plural") {
   CHECK(counted(1200, "fault", "faults") == "1,200 faults");
 }
 
+TEST_CASE("nothing is a dash") {
+  CHECK(or_dash(0) == "-");
+  CHECK(or_dash(1204) == "1,204");
+}
+
+TEST_CASE("parts are joined by what stands between them") {
+  CHECK(join({}).empty());
+  CHECK(join({"a"}) == "a");
+  CHECK(join({"a", "b", "c"}) == "a, b, c");
+  CHECK(join({"a", "b"}, "/") == "a/b");
+}
+
+TEST_CASE("long text is broken at spaces, and words stay whole") {
+  CHECK(wrapped("", 5).empty());
+  CHECK(wrapped("ab cd", 5) == "ab cd");
+  CHECK(wrapped("ab cd ef", 5) == "ab cd\nef");
+  CHECK(wrapped("ab cd ef", 6) == "ab cd\nef");
+  CHECK(wrapped("abcdefgh ij", 4) == "abcdefgh\nij");
+  CHECK(wrapped("abcdefgh", 4) == "abcdefgh");
+}
+
 TEST_CASE("columns are as wide as their widest cell") {
   TextTable table({{"name", Align::Left}, {"n"}, {"what", Align::Left}});
   table.add_row({"a", "1,000", "x"});
@@ -50,4 +71,14 @@ TEST_CASE("cells past the last column are dropped") {
   TextTable table({{"a", Align::Left}});
   table.add_row({"1", "2"});
   CHECK(table.render(0) == "a\n1\n");
+}
+
+TEST_CASE("an open row's last cell runs over the columns right of it and widens none") {
+  TextTable table({{"name", Align::Left}, {"n", Align::Left}, {"m"}});
+  table.add_row({"a", "1", "2"});
+  table.add_open_row({"b", "not there at all"});
+  CHECK(table.render(1) ==
+        " name  n  m\n"
+        " a     1  2\n"
+        " b     not there at all\n");
 }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The IOMMU core (drivers/iommu/iommu.c): what lies between a device's description and its first DMA mapping.
+// Devices whose transactions the SMMU cannot tell apart are one group; a group has one domain.
+
+#ifndef SIDEWINDER_IOMMU_LINUX_IOMMU_H
+#define SIDEWINDER_IOMMU_LINUX_IOMMU_H
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "iommu/linux/arm_smmu.h"
+#include "iommu/linux/dma.h"
+#include "iommu/linux/dma_domain.h"
+#include "iommu/linux/errno.h"
+#include "iommu/linux/kernel_version.h"
+#include "iommu/linux/log.h"
+#include "iommu/linux/page_allocator.h"
+
+namespace sidewinder::kernel {
+
+struct IommuOptions {
+  KernelVersion version{};
+  DomainType default_domain = DomainType::Dma;  ///< iommu.passthrough=, iommu.strict=
+  unsigned cpus = 1;                            ///< possible CPUs
+};
+
+struct IommuGroup {
+  unsigned id = 0;
+  std::vector<Device*> devices;  ///< in the order they were probed
+  std::unique_ptr<DmaDomain> default_domain;
+  DmaDomain* domain = nullptr;  ///< the one attached
+};
+
+class Iommu {
+ public:
+  Iommu(ArmSmmu& smmu, PageAllocator& pages, const KernelLog& log, const IommuOptions& options)
+      : smmu_(&smmu), pages_(&pages), log_(&log), options_(options) {}
+  Iommu(const Iommu&) = delete;
+  Iommu& operator=(const Iommu&) = delete;
+
+  /// iommu_probe_device() and arch_setup_dma_ops(): stream mapping entries, group, default domain, reserved
+  /// regions. ENODEV: it has no streams, so that its DMA is not translated. EINVAL: its streams belong to
+  /// several groups, or as ArmSmmu::alloc_smes; ENOSPC: no stream match group or context bank; ENOMEM: no
+  /// page. A failed device has no group. Success with `iommu_dma` false: the addresses do not suit the
+  /// group's domain, and the device does direct DMA behind it.
+  [[nodiscard]] Status probe_device(Device& device);
+  /// iommu_release_device(): a group goes with its last device, and its domain with it.
+  void release_device(Device& device);
+
+  /// iommu_domain_alloc() and iommu_attach_device(): an unmanaged domain of a driver's own, in place of the
+  /// default one, which keeps its context bank. EINVAL: no group, or one of several devices. EBUSY: its
+  /// driver's domain is attached already. Others as DmaDomain::create.
+  [[nodiscard]] Result<std::unique_ptr<DmaDomain>> attach_unmanaged(Device& device);
+  /// iommu_detach_device() and iommu_domain_free().
+  void detach_unmanaged(Device& device, std::unique_ptr<DmaDomain> domain);
+
+  [[nodiscard]] const IommuGroup* group_of(const Device& device) const;
+
+ private:
+  [[nodiscard]] Result<IommuGroup*> find_group(const Device& device) const;
+  [[nodiscard]] Status join(IommuGroup& group, Device& device);
+  void leave(IommuGroup& group, Device& device);
+  void set_up_dma(IommuGroup& group, Device& device);
+
+  ArmSmmu* smmu_;
+  PageAllocator* pages_;
+  const KernelLog* log_;
+  IommuOptions options_;
+  unsigned next_group_ = 0;
+  std::vector<std::unique_ptr<IommuGroup>> groups_;
+  std::map<std::size_t, IommuGroup*> group_of_entry_;  ///< by stream mapping entry (s2crs[].group)
+};
+
+}  // namespace sidewinder::kernel
+
+#endif
