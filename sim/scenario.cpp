@@ -16,6 +16,8 @@ using namespace std::string_view_literals;
 
 // In the order of MaskRule.
 constexpr std::array masks{"stream"sv, "device"sv, "none"sv};
+// In the order of QueueOwner.
+constexpr std::array queue_owners{"stream"sv, "node"sv};
 // What iommu.strict=1, iommu.strict=0 and iommu.passthrough=1 give.
 constexpr std::array default_domains{"dma"sv, "dma-fq"sv, "identity"sv};
 constexpr std::array default_domain_types{kernel::DomainType::Dma, kernel::DomainType::DmaFq,
@@ -27,7 +29,7 @@ constexpr std::array root_keys{"platform"sv,    "profile"sv, "description"sv, "s
                                "duration_ms"sv, "kernel"sv,  "policy"sv,      "memory"sv,
                                "host"sv,        "traffic"sv, "session"sv};
 constexpr std::array kernel_keys{"version"sv, "backport"sv, "default_domain"sv, "disable_bypass"sv};
-constexpr std::array policy_keys{"name"sv, "uniform_size"sv, "mask"sv};
+constexpr std::array policy_keys{"name"sv, "uniform_size"sv, "mask"sv, "queues"sv};
 constexpr std::array memory_keys{"fragmentation"sv};
 constexpr std::array host_keys{"interrupt_latency_us"sv};
 constexpr std::array traffic_keys{"stride"sv, "burst"sv};
@@ -90,6 +92,7 @@ void read_policy(const TableReader& root, Scenario& scenario) {
   const TableReader reader(table, "policy", policy_keys);
   scenario.policy = static_cast<Policy>(reader.choice("name", policy_names(), 0));
   scenario.mask = static_cast<MaskRule>(reader.choice("mask", masks, 0));
+  scenario.queues = static_cast<QueueOwner>(reader.choice("queues", queue_owners, 0));
   const std::string_view missing = missing_means(scenario.policy, scenario.kernel.version);
   if (!missing.empty() && !scenario.kernel.backport) {
     throw reader.error("name", "is " + std::string(to_string(scenario.policy)) + ", but Linux " +

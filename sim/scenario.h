@@ -27,6 +27,12 @@ enum class MaskRule : std::uint8_t {
   None,    ///< none: Linux's default of 32 bits stays
 };
 
+/// Whose DMA a driver's own buffers are (HFI queues, SFR).
+enum class QueueOwner : std::uint8_t {
+  Stream,  ///< the non-pixel stream's device
+  Node,    ///< the video node's own device, whether it has streams or not
+};
+
 /// The releases whose behaviour is known here.
 inline constexpr kernel::KernelVersion oldest_kernel{6, 1};
 inline constexpr kernel::KernelVersion newest_kernel{7, 0};
@@ -73,6 +79,7 @@ struct Scenario {
   Policy policy = Policy::None;
   std::uint64_t uniform_size = 0;  ///< bytes from IOVA 0 reserved for every block by Policy::Uniform
   MaskRule mask = MaskRule::Stream;
+  QueueOwner queues = QueueOwner::Stream;
   double fragmentation = 0;  ///< 0 to 1: share of 2 MiB blocks of memory broken up at the start
   std::uint32_t interrupt_latency_us = 0;
   Traffic traffic;

@@ -26,7 +26,8 @@ kernel::ArmSmmuPlatform smmu_platform(const kernel::SmmuNode& node, const Kernel
           .global_irqs = intids(node.global_interrupts),
           .context_irqs = intids(node.context_interrupts),
           .dma_coherent = node.dma_coherent,
-          .disable_bypass = options.disable_bypass};
+          .disable_bypass = options.disable_bypass,
+          .version = options.version};
 }
 
 vpu::SessionSpec session_spec(const SessionGroup& group) {
@@ -90,6 +91,7 @@ std::string Software::start_driver(std::size_t index) {
   for (std::size_t number = 0; number < profile.streams.size(); ++number)
     for (const BufferFunction function : profile.streams[number].functions)
       platform.devices[static_cast<std::size_t>(function)] = stream_devices_[index]->of_stream(number);
+  platform.node_device = stream_devices_[index]->of_node();
   platform.map_firmware = [this](kernel::Device& device, kernel::DmaAddr iova, std::uint64_t size) {
     return dma_.map_at(device, iova, size);
   };

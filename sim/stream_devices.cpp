@@ -109,8 +109,28 @@ kernel::Status StreamDevices::probe_all() {
   return {};
 }
 
+/// The node's own device, where the driver allocates for it and no stream is it already.
+kernel::Status StreamDevices::probe_node() {
+  if (scenario_->queues != QueueOwner::Node || !separates_devices(scenario_->policy)) return {};
+  const kernel::DeviceNode& node = description_->devices[device_];
+  const Source source{node.dev_name, node.path, std::nullopt, std::nullopt};
+  const auto same = std::find(sources_.begin(), sources_.end(), source);
+  if (same != sources_.end()) {
+    node_device_ = streams_[static_cast<std::size_t>(same - sources_.begin())];
+    return {};
+  }
+  const kernel::Result<Device*> device = probe(source);
+  if (!device) return kernel::fail(device.error());
+  node_device_ = *device;
+  if (scenario_->mask == MaskRule::None) return {};
+  node_device_->dma_mask = profile().dma_mask;
+  node_device_->coherent_dma_mask = profile().dma_mask;
+  return {};
+}
+
 kernel::Status StreamDevices::set_up() {
   if (const kernel::Status status = probe_all(); !status) return status;
+  if (const kernel::Status status = probe_node(); !status) return status;
   for (std::size_t stream = 0; stream < streams_.size(); ++stream) {
     const StreamProfile& what = profile().streams[stream];
     set_mask(stream);
@@ -178,6 +198,7 @@ Survival StreamDevices::reprobe() {
     if (firmware_domain_ != nullptr && is_firmware(profile().streams[stream]))
       iommu_->detach_unmanaged(*streams_[stream], std::move(firmware_domain_));
   for (Device* device : streams_) iommu_->release_device(*device);
+  if (node_device_ != nullptr) iommu_->release_device(*node_device_);
   if (!probe_all()) return Survival::Lost;
 
   if (bounded.empty()) return Survival::NoBounds;

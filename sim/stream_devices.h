@@ -39,6 +39,9 @@ class StreamDevices {
   /// Null until set_up() has come to it.
   [[nodiscard]] kernel::Device* of_stream(std::size_t stream) const { return streams_[stream]; }
 
+  /// Whose DMA the driver's own buffers are; null: the non-pixel stream's device's.
+  [[nodiscard]] kernel::Device* of_node() const { return node_device_; }
+
   /// Removes all devices and probes them again: are the bounds that there were still there? Nothing that was
   /// mapped survives it.
   [[nodiscard]] Survival reprobe();
@@ -63,6 +66,7 @@ class StreamDevices {
   [[nodiscard]] kernel::Result<kernel::Device*> probe(
       const Source& source, const std::function<void(kernel::Device&)>& described = {});
   [[nodiscard]] kernel::Status probe_all();
+  [[nodiscard]] kernel::Status probe_node();
   void set_mask(std::size_t stream);
   void attach_firmware(std::size_t stream);
   [[nodiscard]] bool reserves_at_run_time() const;
@@ -79,6 +83,7 @@ class StreamDevices {
   std::deque<kernel::Device> devices_;  ///< all that ever were: drivers hold on to them
   std::vector<Source> sources_;         ///< of the streams
   std::vector<kernel::Device*> streams_;
+  kernel::Device* node_device_ = nullptr;
   std::unique_ptr<kernel::DmaDomain> firmware_domain_;
 };
 

@@ -202,8 +202,7 @@ void apply_override(TomlNode& root, const std::string& setting) {
   if (equals == std::string::npos) throw InputError(where, "has no '=': write --set KEY=VALUE");
   const auto path = parse_path(std::string_view(setting).substr(0, equals));
   if (!path) {
-    throw InputError(where,
-                     "has no valid key before the '=': write it as reservation.policy or session[0].count");
+    throw InputError(where, "has no valid key before the '=': write it as policy.name or session[0].count");
   }
 
   TomlNode* node = &root;

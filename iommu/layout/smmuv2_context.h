@@ -95,6 +95,7 @@ struct FSYNR0 : Bits<FSYNR0, std::uint32_t> {  // §16.5.11
   using NSATTR = Field<8>;
   using PTWF = Field<10>;
   using AFR = Field<11>;
+  using S1CBNDX = Field<23, 16>;  ///< of a nested context only
 };
 
 struct TLBIVA : Bits<TLBIVA, std::uint64_t> {  // §16.5.32, VA64 == 1

@@ -19,6 +19,7 @@
 #include "iommu/linux/dma.h"
 #include "iommu/linux/errno.h"
 #include "iommu/linux/host_bus.h"
+#include "iommu/linux/kernel_version.h"
 #include "iommu/linux/log.h"
 #include "iommu/linux/spin_lock.h"
 
@@ -33,6 +34,7 @@ struct ArmSmmuPlatform {
   std::vector<unsigned> context_irqs;  ///< by context bank
   bool dma_coherent = false;
   bool disable_bypass = true;  ///< arm-smmu.disable_bypass: streams without an entry fault
+  KernelVersion version{};     ///< from 6.12 on context faults are logged with their registers decoded
 };
 
 /// One a call site, over all SMMUs of a kernel.
@@ -132,6 +134,8 @@ class ArmSmmu {
   [[nodiscard]] bool release_entry(std::size_t index);
   void tlb_sync(PhysAddr sync, PhysAddr status);
   void handle_context_fault(unsigned bank);
+  void log_decoded_fault(layout::smmuv2::FSR fsr, layout::smmuv2::FSYNR0 fsynr0,
+                         std::uint32_t cbfrsynra) const;
   void handle_global_fault();
   void say(LogLevel level, std::string_view text) const;
 

@@ -138,11 +138,32 @@ void ArmSmmu::handle_context_fault(unsigned bank) {
   const std::uint32_t fsynr0 = cb_read(bank, cb::FSYNR0);
   const auto iova = read_word<std::uint64_t>(*bus_, bank_address(bank, cb::FAR));
   const std::uint32_t cbfrsynra = gr1_read(gr1::CBFRSYNRA + bank * 4);
-  if (limits_->context_fault.allow(bus_->now_ns(), *log_))
+  if (limits_->context_fault.allow(bus_->now_ns(), *log_)) {
     say(LogLevel::Err,
         format("Unhandled context fault: fsr=0x%x, iova=0x%08" PRIx64 ", fsynr=0x%x, cbfrsynra=0x%x, cb=%u",
                fsr.raw, iova, fsynr0, cbfrsynra, bank));
+    if (platform_.version >= since::decoded_context_faults)
+      log_decoded_fault(fsr, FSYNR0::of(fsynr0), cbfrsynra);
+  }
   cb_write(bank, cb::FSR, fsr.raw);
+}
+
+/// arm_smmu_print_context_fault_info(): each word for a bit that is set, in the kernel's order.
+void ArmSmmu::log_decoded_fault(FSR fsr, FSYNR0 fsynr0, std::uint32_t cbfrsynra) const {
+  const auto word = [](bool set, const char* text) { return set ? text : ""; };
+  say(LogLevel::Err, format("FSR    = %08x [%s%sFormat=%u%s%s%s%s%s%s%s%s], SID=0x%x", fsr.raw,
+                            word(fsr.is_set<FSR::MULTI>(), "MULTI "), word(fsr.is_set<FSR::SS>(), "SS "),
+                            fsr.get<FSR::Format>(), word(fsr.is_set<FSR::UUT>(), " UUT"),
+                            word(fsr.is_set<FSR::ASF>(), " ASF"), word(fsr.is_set<FSR::TLBLKF>(), " TLBLKF"),
+                            word(fsr.is_set<FSR::TLBMCF>(), " TLBMCF"), word(fsr.is_set<FSR::EF>(), " EF"),
+                            word(fsr.is_set<FSR::PF>(), " PF"), word(fsr.is_set<FSR::AFF>(), " AFF"),
+                            word(fsr.is_set<FSR::TF>(), " TF"), cbfrsynra));
+  say(LogLevel::Err,
+      format("FSYNR0 = %08x [S1CBNDX=%u%s%s%s%s%s%s PLVL=%u]", fsynr0.raw, fsynr0.get<FSYNR0::S1CBNDX>(),
+             word(fsynr0.is_set<FSYNR0::AFR>(), " AFR"), word(fsynr0.is_set<FSYNR0::PTWF>(), " PTWF"),
+             word(fsynr0.is_set<FSYNR0::NSATTR>(), " NSATTR"), word(fsynr0.is_set<FSYNR0::IND>(), " IND"),
+             word(fsynr0.is_set<FSYNR0::PNU>(), " PNU"), word(fsynr0.is_set<FSYNR0::WNR>(), " WNR"),
+             fsynr0.get<FSYNR0::PLVL>()));
 }
 
 void ArmSmmu::handle_global_fault() {

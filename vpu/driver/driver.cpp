@@ -237,11 +237,17 @@ kernel::Status VpuDriver::send(const hfi::Command& command) {
   return fail(Errno::EIO_);
 }
 
+kernel::Device* VpuDriver::device_of(const BufferUse& use) const {
+  const bool own = use.type == BufferType::HfiQueues || use.type == BufferType::Sfr;
+  if (own && platform_.node_device != nullptr) return platform_.node_device;
+  return platform_.devices[static_cast<std::size_t>(use.function)];
+}
+
 kernel::Result<VpuDriver::OwnedBuffer> VpuDriver::alloc(const BufferUse& wanted, std::uint64_t size) {
   OwnedBuffer buffer;
   buffer.use = wanted;
   buffer.use.function = function_of(wanted.type);
-  kernel::Device* device = platform_.devices[static_cast<std::size_t>(buffer.use.function)];
+  kernel::Device* device = device_of(buffer.use);
   buffer.use.device = device;
   auto memory = allocator_.alloc(*device, size);
   if (!memory) {
@@ -257,7 +263,7 @@ kernel::Result<VpuDriver::OwnedBuffer> VpuDriver::alloc(const BufferUse& wanted,
 }
 
 void VpuDriver::free(const OwnedBuffer& buffer) {
-  allocator_.free(*platform_.devices[static_cast<std::size_t>(buffer.use.function)], buffer.memory);
+  allocator_.free(*device_of(buffer.use), buffer.memory);
   if (observer_ != nullptr) observer_->buffer_unmapped(buffer.use, buffer.memory);
 }
 

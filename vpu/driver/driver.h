@@ -31,6 +31,8 @@ struct VpuPlatform {
   /// Whose DMA each Function's is. Several may be the same device; only Firmware's may be null: no image is
   /// loaded.
   std::array<kernel::Device*, function_count> devices{};
+  /// Whose DMA the HFI queues and the SFR are; null: NonPixel's device's.
+  kernel::Device* node_device = nullptr;
 
   /// Maps `size` bytes of memory for the firmware's device at exactly `iova`, in its unmanaged domain.
   std::function<kernel::Result<kernel::DmaBuffer>(kernel::Device&, kernel::DmaAddr iova, std::uint64_t size)>
@@ -121,6 +123,7 @@ class VpuDriver {
   [[nodiscard]] Session* find(hfi::SessionId id);
 
   [[nodiscard]] kernel::Status send(const hfi::Command& command);  ///< yields while the ring is full
+  [[nodiscard]] kernel::Device* device_of(const BufferUse& use) const;
   [[nodiscard]] kernel::Result<OwnedBuffer> alloc(const BufferUse& wanted, std::uint64_t size);
   void free(const OwnedBuffer& buffer);
   [[nodiscard]] std::uint32_t read_reg(std::uint64_t offset) const;

@@ -187,6 +187,7 @@ TEST_CASE("context bank register fields") {
   CHECK(FSYNR0::NSATTR::mask == 1U << 8);
   CHECK(FSYNR0::PTWF::mask == 1U << 10);
   CHECK(FSYNR0::AFR::mask == 1U << 11);
+  CHECK(FSYNR0::S1CBNDX::mask == 0xff'0000U);
   CHECK(TLBIVA::Address::mask == 0x0fff'ffff'ffff);
   CHECK(TLBIVA::ASID::mask == 0xffff'0000'0000'0000);
   CHECK(TLBSTATUS::SACTIVE::mask == 1U);

@@ -27,12 +27,18 @@ using Access = std::pair<std::uint64_t, std::uint64_t>;  // offset in the frame,
 /// A probed SMMU on the small machine, and what the driver did since.
 struct Driver {
   Driver() : Driver(test::small_machine()) {}
-  explicit Driver(const test::PlainMachineConfig& config)
-      : machine(config), bus(machine), host(bus, machine.config()) {
+  explicit Driver(const test::PlainMachineConfig& config, KernelVersion version = {})
+      : machine(config), bus(machine), host(bus, config.memory, platform_of(config, version)) {
     REQUIRE(host.smmu.probe());
     host.lines.clear();
     host.levels.clear();
     bus.accesses.clear();
+  }
+
+  static ArmSmmuPlatform platform_of(const test::PlainMachineConfig& config, KernelVersion version) {
+    ArmSmmuPlatform platform = test::platform_of(config);
+    platform.version = version;
+    return platform;
   }
 
   std::vector<Access> take(BusAccess::Direction direction) {
@@ -310,6 +316,43 @@ TEST_CASE("a context fault is read, told and cleared") {
   driver.access(0x1940, 0xf'0000'0000);
   driver.machine.delay_ns(0);
   CHECK(driver.host.lines[2].find("iova=0xf00000000, ") != std::string::npos);
+}
+
+TEST_CASE("from Linux 6.12 on a context fault is told once more, decoded") {
+  for (const KernelVersion version : {KernelVersion{6, 11}, KernelVersion{6, 12}}) {
+    Driver driver(test::small_machine(), version);
+    REQUIRE(driver.alloc({{0x1940, 0}}));
+    driver.attach({{0x1940, 0}}, 2);
+    driver.enable_bank2();
+    driver.access(0x1940, 0x1000);
+    driver.machine.delay_ns(0);
+    CHECK(driver.host.lines.size() == (version.minor == 11 ? 1 : 3));
+  }
+
+  Driver driver(test::small_machine(), {6, 12});
+  REQUIRE(driver.alloc({{0x1940, 0}}));
+  driver.attach({{0x1940, 0}}, 2);
+  driver.enable_bank2();
+  const auto decoded = [&](std::uint32_t fsr, std::uint32_t fsynr0) {
+    driver.machine.forced_reads.clear();
+    driver.machine.delay_ns(6'000'000'000);  // the rate limit forgets
+    driver.host.lines.clear();
+    driver.machine.forced_reads[smmu_base + bank2 + 0x58] = fsr;
+    driver.machine.forced_reads[smmu_base + bank2 + 0x68] = fsynr0;
+    driver.machine.schedule(0, [&] { driver.machine.forced_reads.clear(); });
+    driver.access(0x1940, 0x1000);
+    driver.machine.delay_ns(0);
+    REQUIRE(driver.host.lines.size() >= 3);
+    const std::size_t text = std::string("[    6.000000] arm-smmu 15000000.iommu: ").size();
+    return driver.host.lines[1].substr(text) + "|" + driver.host.lines[2].substr(text);
+  };
+  CHECK(decoded(0x402, 0x13) ==
+        "FSR    = 00000402 [Format=2 TF], SID=0x1940|FSYNR0 = 00000013 [S1CBNDX=0 WNR PLVL=3]");
+  CHECK(decoded(0xc00005fe, 0x540d73) ==
+        "FSR    = c00005fe [MULTI SS Format=2 UUT ASF TLBLKF TLBMCF EF PF AFF TF], SID=0x1940|"
+        "FSYNR0 = 00540d73 [S1CBNDX=84 AFR PTWF NSATTR IND PNU WNR PLVL=3]");
+  CHECK(decoded(0x8, 0) ==
+        "FSR    = 00000008 [Format=0 PF], SID=0x1940|FSYNR0 = 00000000 [S1CBNDX=0 PLVL=0]");
 }
 
 TEST_CASE("an interrupt without a fault is not the handler's") {

@@ -55,6 +55,7 @@ disable_bypass = false
 name = "uniform"
 uniform_size = "600MiB"
 mask = "device"
+queues = "node"
 [memory]
 fragmentation = 0.5
 [host]
@@ -123,6 +124,7 @@ TEST_CASE("a scenario that says everything") {
   CHECK(s.policy == sim::Policy::Uniform);
   CHECK(s.uniform_size == 0x2580'0000);
   CHECK(s.mask == sim::MaskRule::Device);
+  CHECK(s.queues == sim::QueueOwner::Node);
   CHECK(s.fragmentation == 0.5);
   CHECK(s.interrupt_latency_us == 9);
   CHECK(s.traffic.stride == 65536);
@@ -139,7 +141,7 @@ TEST_CASE("a scenario that says everything") {
   CHECK(s.sessions[0].input_buffers == 5);
   CHECK(s.sessions[0].output_buffers == 6);
   CHECK(s.sessions[0].dpb_buffers == 1);
-  CHECK(s.sessions[0].where.line == 22);
+  CHECK(s.sessions[0].where.line == 23);
 }
 
 TEST_CASE("a scenario that says the least") {
@@ -154,6 +156,7 @@ TEST_CASE("a scenario that says the least") {
   CHECK(s.policy == sim::Policy::None);
   CHECK(s.uniform_size == 0);
   CHECK(s.mask == sim::MaskRule::Stream);
+  CHECK(s.queues == sim::QueueOwner::Stream);
   CHECK(s.fragmentation == 0);
   CHECK(s.interrupt_latency_us == 5);
   CHECK(s.traffic.stride == 16384);
@@ -221,14 +224,14 @@ TEST_CASE("a scenario's own fields") {
         "scenarios/s.toml:5: duration_ms is 600001: it must be 1 to 600000");
   CHECK(load_with("= 0.5", "= 1").fragmentation == 1);
   CHECK(error_with("= 0.5", "= 1.01") ==
-        "scenarios/s.toml:16: memory.fragmentation is 1.01: it must be 0 to 1");
+        "scenarios/s.toml:17: memory.fragmentation is 1.01: it must be 0 to 1");
   CHECK(error_with("_us = 9", "_us = 1000001") ==
-        "scenarios/s.toml:18: host.interrupt_latency_us is 1000001: it must be 0 to 1000000");
+        "scenarios/s.toml:19: host.interrupt_latency_us is 1000001: it must be 0 to 1000000");
   CHECK(error_with("_us = 9", "_ms = 9") ==
-        "scenarios/s.toml:18: unknown key 'interrupt_latency_ms' in host; did you mean "
+        "scenarios/s.toml:19: unknown key 'interrupt_latency_ms' in host; did you mean "
         "'interrupt_latency_us'? Known: "
         "interrupt_latency_us");
-  CHECK_THAT(error_with("[traffic]", "[traffic"), Catch::StartsWith("scenarios/s.toml:19: is not TOML: "));
+  CHECK_THAT(error_with("[traffic]", "[traffic"), Catch::StartsWith("scenarios/s.toml:20: is not TOML: "));
 }
 
 TEST_CASE("a kernel's release and command line") {
@@ -314,14 +317,14 @@ TEST_CASE("traffic is in powers of two") {
   CHECK(load_with("burst = 128", "burst = 8").traffic.burst == 8);
   CHECK(load_with("burst = 128", "burst = 4096").traffic.burst == 4096);
   CHECK(error_with("burst = 128", "burst = 4") ==
-        "scenarios/s.toml:21: traffic.burst is 4: it must be 8 to 4096");
+        "scenarios/s.toml:22: traffic.burst is 4: it must be 8 to 4096");
   CHECK(error_with("burst = 128", "burst = 96") ==
-        "scenarios/s.toml:21: traffic.burst is 96: it must be a power of two");
+        "scenarios/s.toml:22: traffic.burst is 96: it must be a power of two");
   CHECK(error_with("\"64KiB\"", "\"65KiB\"") ==
-        "scenarios/s.toml:20: traffic.stride is 66560: it must be a power of two");
+        "scenarios/s.toml:21: traffic.stride is 66560: it must be a power of two");
   CHECK(load_with("\"64KiB\"", "128").traffic.stride == 128);
   CHECK(error_with("\"64KiB\"", "64") ==
-        "scenarios/s.toml:20: traffic.stride makes a stride of 64 for bursts of 128: the stride must be at "
+        "scenarios/s.toml:21: traffic.stride makes a stride of 64 for bursts of 128: the stride must be at "
         "least the "
         "burst");
 }
@@ -330,37 +333,37 @@ TEST_CASE("a session's fields") {
   CHECK(Inputs(test::replaced(full, "[[session]]", "[[sessions]]")).error().find("did you mean 'session'?") !=
         std::string::npos);
   CHECK(error_with("\"/soc@0/b@2\"", "\"/soc@0/c@3\"") ==
-        "scenarios/s.toml:23: session[0].device has the unknown value '/soc@0/c@3'; did you mean "
+        "scenarios/s.toml:24: session[0].device has the unknown value '/soc@0/c@3'; did you mean "
         "'/soc@0/a@1'? Known: "
         "/soc@0/a@1, /soc@0/b@2");
   CHECK(error_with("\"vp9\"", "\"av1\"") ==
-        "scenarios/s.toml:24: session[0].codec has the unknown value 'av1'; known: h264, hevc, vp9");
+        "scenarios/s.toml:25: session[0].codec has the unknown value 'av1'; known: h264, hevc, vp9");
   CHECK(load_with("\"vp9\"", "\"hevc\"").sessions[0].codec == vpu::Codec::Hevc);
   CHECK(error_with("width = 96", "width = 95") ==
-        "scenarios/s.toml:25: session[0].width is 95: it must be 96 to 8192");
+        "scenarios/s.toml:26: session[0].width is 95: it must be 96 to 8192");
   CHECK(error_with("height = 8192", "height = 8193") ==
-        "scenarios/s.toml:26: session[0].height is 8193: it must be 96 to 8192");
+        "scenarios/s.toml:27: session[0].height is 8193: it must be 96 to 8192");
   CHECK(load_with("width = 96", "width = 4352").sessions[0].width == 4352);
   CHECK(error_with("width = 96", "width = 4353") ==
-        "scenarios/s.toml:26: session[0].height makes 139776 macroblocks a frame: it must be at most 139264, "
+        "scenarios/s.toml:27: session[0].height makes 139776 macroblocks a frame: it must be at most 139264, "
         "as in "
         "8192 x 4352");
   CHECK(error_with("count = 3", "count = 0") ==
-        "scenarios/s.toml:27: session[0].count is 0: it must be 1 to 1000");
+        "scenarios/s.toml:28: session[0].count is 0: it must be 1 to 1000");
   CHECK(error_with("start_ms = 10", "start_ms = -1") ==
-        "scenarios/s.toml:28: session[0].start_ms is -1: it must be 0 to 600000");
+        "scenarios/s.toml:29: session[0].start_ms is -1: it must be 0 to 600000");
   CHECK(error_with("interval_ms = 20", "interval_ms = 600001") ==
-        "scenarios/s.toml:29: session[0].interval_ms is 600001: it must be 0 to 600000");
+        "scenarios/s.toml:30: session[0].interval_ms is 600001: it must be 0 to 600000");
   CHECK(error_with("frames = 30", "frames = true") ==
-        "scenarios/s.toml:30: session[0].frames is a boolean: it must be an integer");
+        "scenarios/s.toml:31: session[0].frames is a boolean: it must be an integer");
   CHECK(error_with("input_buffers = 5", "input_buffers = 0") ==
-        "scenarios/s.toml:31: session[0].input_buffers is 0: it must be 1 to 32");
+        "scenarios/s.toml:32: session[0].input_buffers is 0: it must be 1 to 32");
   CHECK(error_with("output_buffers = 6", "output_buffers = 33") ==
-        "scenarios/s.toml:32: session[0].output_buffers is 33: it must be 1 to 32");
+        "scenarios/s.toml:33: session[0].output_buffers is 33: it must be 1 to 32");
   CHECK(error_with("dpb_buffers = 1", "dpb_buffers = 33") ==
-        "scenarios/s.toml:33: session[0].dpb_buffers is 33: it must be 1 to 32");
+        "scenarios/s.toml:34: session[0].dpb_buffers is 33: it must be 1 to 32");
   CHECK(error_with("codec = \"vp9\"\n", "") ==
-        "scenarios/s.toml:22: session[0].codec is missing: session[0] must have it");
+        "scenarios/s.toml:23: session[0].codec is missing: session[0] must have it");
   CHECK(Inputs("platform = \"../platforms/p.dts\"\nprofile = \"../profiles/p.toml\"\n").error() ==
         "scenarios/s.toml:1: session is missing: write at least one [[session]]");
 }
@@ -375,7 +378,7 @@ TEST_CASE("overrides are applied in turn and checked as the file is") {
   CHECK(s.policy == sim::Policy::Shared);
   CHECK(inputs.error({"policy.nam=none"}) ==
         "--set policy.nam=none: unknown key 'nam' in policy; did you mean 'name'? Known: name, uniform_size, "
-        "mask");
+        "mask, queues");
   CHECK(inputs.error({"session[0].count=many"}) ==
         "--set session[0].count=many: session[0].count is a string: it must be an integer");
   CHECK(inputs.error({"session[1].count=2"}) ==

@@ -52,6 +52,30 @@ TEST_CASE("probe boots the core with its image and queues mapped, and remove giv
   CHECK(bench.watcher.astray == 0);
 }
 
+TEST_CASE(
+    "the queues are mapped for the node's own device where there is one, the sessions' buffers are not") {
+  Board board("board");
+  Bench bench(board);
+  kernel::Device node = Bench::device("node");
+  bench.allocator.arenas.push_back({&node, 0x6000'0000, 0x6fff'ffff});
+  bench.arena(bench.non_pixel).last = 0x5fff'ffff;
+  bench.platform.node_device = &node;
+  board.run([&] {
+    VpuDriver& driver = bench.make_driver();
+    CHECK(driver.probe());
+    REQUIRE(bench.watcher.mapped.size() == 3);
+    CHECK(bench.watcher.mapped[1].use.device == &node);
+    CHECK(bench.watcher.mapped[2].use.device == &node);
+    CHECK(bench.watcher.mapped[2].iova >= 0x6000'0000);
+    CHECK(driver.start_session(small_session(1)));
+    for (const test::Watcher::Mapped& buffer : bench.watcher.mapped)
+      CHECK((buffer.use.device == &node) ==
+            (buffer.use.session == hfi::no_session && buffer.use.type != BufferType::Firmware));
+    driver.remove();
+    CHECK(bench.allocator.live == 0);
+  });
+}
+
 TEMPLATE_TEST_CASE_SIG("A platform without a device for a function is refused", "",
                        ((Function function), function), Function::Bitstream, Function::NonPixel,
                        Function::Pixel) {
