@@ -16,6 +16,8 @@ using namespace std::string_view_literals;
 
 // In the order of MaskRule.
 constexpr std::array masks{"stream"sv, "device"sv, "none"sv};
+// In the order of kernel::IovaStrategy.
+constexpr std::array iova_strategies{"linux"sv, "best-fit"sv, "first-fit-unaligned"sv};
 // In the order of QueueOwner.
 constexpr std::array queue_owners{"stream"sv, "node"sv};
 // What iommu.strict=1, iommu.strict=0 and iommu.passthrough=1 give.
@@ -28,7 +30,7 @@ constexpr std::array codecs{"h264"sv, "hevc"sv, "vp9"sv};
 constexpr std::array root_keys{"platform"sv,    "profile"sv, "description"sv, "seed"sv,
                                "duration_ms"sv, "kernel"sv,  "policy"sv,      "memory"sv,
                                "host"sv,        "traffic"sv, "session"sv};
-constexpr std::array kernel_keys{"version"sv, "backport"sv, "default_domain"sv, "disable_bypass"sv};
+constexpr std::array kernel_keys{"version"sv, "backport"sv, "default_domain"sv, "disable_bypass"sv, "iova"sv};
 constexpr std::array policy_keys{"name"sv, "uniform_size"sv, "mask"sv, "queues"sv};
 constexpr std::array memory_keys{"fragmentation"sv};
 constexpr std::array host_keys{"interrupt_latency_us"sv};
@@ -74,6 +76,7 @@ KernelOptions read_kernel(const TableReader& root) {
   options.backport = reader.boolean("backport", false);
   options.default_domain = default_domain_types[reader.choice("default_domain", default_domains, 0)];
   options.disable_bypass = reader.boolean("disable_bypass", true);
+  options.iova = static_cast<kernel::IovaStrategy>(reader.choice("iova", iova_strategies, 0));
   return options;
 }
 

@@ -43,6 +43,7 @@ struct KernelOptions {
   bool backport = false;  ///< it also has what the policy needs and the release lacks
   kernel::DomainType default_domain = kernel::DomainType::Dma;  ///< iommu.passthrough=, iommu.strict=
   bool disable_bypass = true;                                   ///< arm-smmu.disable_bypass=
+  kernel::IovaStrategy iova = kernel::IovaStrategy::Linux;      ///< how addresses are chosen
 };
 
 struct Traffic {

@@ -55,7 +55,9 @@ Software::Software(Host& host, const Scenario& scenario, const PlatformDescripti
       smmu_(std::make_unique<kernel::ArmSmmu>(host, log_, limits_,
                                               smmu_platform(description.smmu, scenario.kernel))),
       iommu_(*smmu_, pages_, log_,
-             {.version = scenario.kernel.version, .default_domain = scenario.kernel.default_domain}),
+             {.version = scenario.kernel.version,
+              .default_domain = scenario.kernel.default_domain,
+              .strategy = scenario.kernel.iova}),
       drivers_(description.devices.size()),
       starts_(description.devices.size()) {
   for (std::size_t index = 0; index < description.devices.size(); ++index)

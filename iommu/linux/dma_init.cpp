@@ -129,7 +129,8 @@ Status init_domain(DmaDomain& domain, Device& device, const DmaInit& init) {
   cookie.iovas = std::make_shared<IovaDomain>(IovaConfig{.granule = granule,
                                                          .start_pfn = start_pfn,
                                                          .cpus = init.cpus,
-                                                         .depot = list ? IovaDepot::List : IovaDepot::Array});
+                                                         .depot = list ? IovaDepot::List : IovaDepot::Array,
+                                                         .strategy = init.strategy});
   if (list) schedule_trimming(cookie.iovas, domain.bus());
   if (domain.type() == DomainType::DmaFq) {
     if (init.version < since::deferred_flush_capability || init.deferred_flush)

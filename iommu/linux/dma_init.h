@@ -9,6 +9,7 @@
 
 #include "iommu/linux/dma.h"
 #include "iommu/linux/errno.h"
+#include "iommu/linux/iova.h"
 #include "iommu/linux/kernel_version.h"
 #include "iommu/linux/log.h"
 #include "iommu/linux/reserved_region.h"
@@ -21,10 +22,11 @@ struct DmaInit {
   KernelVersion version{};                    ///< below: of the whole kernel
   std::span<const ReservedRegion> regions{};  ///< the device's (iommu_get_resv_regions())
   unsigned cpus = 1;                          ///< possible CPUs
-  bool forcedac = false;                      ///< iommu.forcedac
-  bool deferred_flush = true;                 ///< the IOMMU has IOMMU_CAP_DEFERRED_FLUSH, as arm-smmu does
-  bool shadow_on_flush = false;               ///< its flushes update shadow tables, as a hypervisor's do
-  const KernelLog* log = nullptr;             ///< null: nothing is logged
+  IovaStrategy strategy = IovaStrategy::Linux;
+  bool forcedac = false;           ///< iommu.forcedac
+  bool deferred_flush = true;      ///< the IOMMU has IOMMU_CAP_DEFERRED_FLUSH, as arm-smmu does
+  bool shadow_on_flush = false;    ///< its flushes update shadow tables, as a hypervisor's do
+  const KernelLog* log = nullptr;  ///< null: nothing is logged
 };
 
 /// The first call makes the domain's address space, and its flush queue if it is lazy (which it does not stay

@@ -72,6 +72,7 @@ void Iommu::set_up_dma(IommuGroup& group, Device& device) {
   init.version = options_.version;
   init.regions = device.reserved_regions;
   init.cpus = options_.cpus;
+  init.strategy = options_.strategy;
   init.log = log_;
   device.iommu_dma = static_cast<bool>(init_domain(domain, device, init));
   if (!device.iommu_dma)

@@ -25,6 +25,7 @@ struct IommuOptions {
   KernelVersion version{};
   DomainType default_domain = DomainType::Dma;  ///< iommu.passthrough=, iommu.strict=
   unsigned cpus = 1;                            ///< possible CPUs
+  IovaStrategy strategy = IovaStrategy::Linux;  ///< of the domains' address spaces
 };
 
 struct IommuGroup {

@@ -319,3 +319,12 @@ TEST_CASE("a driver's own domain needs a group of one device") {
   CHECK(shared.error() == Errno::EINVAL_);
   CHECK(bench.host.smmu.context_banks_used() == 1);
 }
+
+TEST_CASE("addresses are chosen by the strategy asked for") {
+  Bench bench({.strategy = IovaStrategy::FirstFitUnaligned});
+  Device device = device_with(0x10);
+  REQUIRE(bench.iommu.probe_device(device));
+  IovaDomain& iovas = device.domain->iovas();
+  CHECK(iovas.alloc_iova_fast(3, 0xff, true) == 0xfd);
+  CHECK(iovas.alloc_iova_fast(4, 0xff, true) == 0xf9);  // aligned to a page, not to its size
+}

@@ -51,6 +51,7 @@ version = "6.12"
 backport = true
 default_domain = "dma-fq"
 disable_bypass = false
+iova = "best-fit"
 [policy]
 name = "uniform"
 uniform_size = "600MiB"
@@ -121,6 +122,7 @@ TEST_CASE("a scenario that says everything") {
   CHECK(s.kernel.backport);
   CHECK(s.kernel.default_domain == kernel::DomainType::DmaFq);
   CHECK_FALSE(s.kernel.disable_bypass);
+  CHECK(s.kernel.iova == kernel::IovaStrategy::BestFit);
   CHECK(s.policy == sim::Policy::Uniform);
   CHECK(s.uniform_size == 0x2580'0000);
   CHECK(s.mask == sim::MaskRule::Device);
@@ -141,7 +143,7 @@ TEST_CASE("a scenario that says everything") {
   CHECK(s.sessions[0].input_buffers == 5);
   CHECK(s.sessions[0].output_buffers == 6);
   CHECK(s.sessions[0].dpb_buffers == 1);
-  CHECK(s.sessions[0].where.line == 23);
+  CHECK(s.sessions[0].where.line == 24);
 }
 
 TEST_CASE("a scenario that says the least") {
@@ -153,6 +155,7 @@ TEST_CASE("a scenario that says the least") {
   CHECK_FALSE(s.kernel.backport);
   CHECK(s.kernel.default_domain == kernel::DomainType::Dma);
   CHECK(s.kernel.disable_bypass);
+  CHECK(s.kernel.iova == kernel::IovaStrategy::Linux);
   CHECK(s.policy == sim::Policy::None);
   CHECK(s.uniform_size == 0);
   CHECK(s.mask == sim::MaskRule::Stream);
@@ -224,14 +227,14 @@ TEST_CASE("a scenario's own fields") {
         "scenarios/s.toml:5: duration_ms is 600001: it must be 1 to 600000");
   CHECK(load_with("= 0.5", "= 1").fragmentation == 1);
   CHECK(error_with("= 0.5", "= 1.01") ==
-        "scenarios/s.toml:17: memory.fragmentation is 1.01: it must be 0 to 1");
+        "scenarios/s.toml:18: memory.fragmentation is 1.01: it must be 0 to 1");
   CHECK(error_with("_us = 9", "_us = 1000001") ==
-        "scenarios/s.toml:19: host.interrupt_latency_us is 1000001: it must be 0 to 1000000");
+        "scenarios/s.toml:20: host.interrupt_latency_us is 1000001: it must be 0 to 1000000");
   CHECK(error_with("_us = 9", "_ms = 9") ==
-        "scenarios/s.toml:19: unknown key 'interrupt_latency_ms' in host; did you mean "
+        "scenarios/s.toml:20: unknown key 'interrupt_latency_ms' in host; did you mean "
         "'interrupt_latency_us'? Known: "
         "interrupt_latency_us");
-  CHECK_THAT(error_with("[traffic]", "[traffic"), Catch::StartsWith("scenarios/s.toml:20: is not TOML: "));
+  CHECK_THAT(error_with("[traffic]", "[traffic"), Catch::StartsWith("scenarios/s.toml:21: is not TOML: "));
 }
 
 TEST_CASE("a kernel's release and command line") {
@@ -279,21 +282,21 @@ TEST_CASE("a policy that the kernel lacks the means for must be asked for") {
 
 TEST_CASE("a uniform size goes with the uniform policy, and with no other") {
   CHECK(error_with("uniform_size = \"600MiB\"\n", "") ==
-        "scenarios/s.toml:12: policy.name is uniform, but uniform_size is missing, and no stream of the "
+        "scenarios/s.toml:13: policy.name is uniform, but uniform_size is missing, and no stream of the "
         "profile has a lower bound to take it from: write how much, such as \"600MiB\"");
   CHECK(error_with("name = \"uniform\"", "name = \"none\"") ==
-        "scenarios/s.toml:13: policy.uniform_size is set, but the policy is none: remove it, or set name = "
+        "scenarios/s.toml:14: policy.uniform_size is set, but the policy is none: remove it, or set name = "
         "\"uniform\"");
   CHECK_THAT(error_with("name = \"uniform\"\n", ""),
-             Catch::StartsWith("scenarios/s.toml:12: policy.uniform_size is set, but the policy is none"));
+             Catch::StartsWith("scenarios/s.toml:13: policy.uniform_size is set, but the policy is none"));
   CHECK(error_with("600MiB", "600MB") ==
-        "scenarios/s.toml:13: policy.uniform_size: \"600MB\" has the unit \"MB\", which is ambiguous: write "
+        "scenarios/s.toml:14: policy.uniform_size: \"600MB\" has the unit \"MB\", which is ambiguous: write "
         "\"600MiB\", in powers of 1024");
   CHECK(error_with("\"600MiB\"", "5000") ==
-        "scenarios/s.toml:13: policy.uniform_size is not whole pages: it must be a multiple of 4KiB");
+        "scenarios/s.toml:14: policy.uniform_size is not whole pages: it must be a multiple of 4KiB");
   CHECK(load_with("\"600MiB\"", "4096").uniform_size == 4096);
   CHECK(error_with("\"600MiB\"", "0") ==
-        "scenarios/s.toml:13: policy.uniform_size is 0x0: it must be 4KiB to 256TiB");
+        "scenarios/s.toml:14: policy.uniform_size is 0x0: it must be 4KiB to 256TiB");
 }
 
 TEST_CASE("without a uniform size, the highest lower bound of a block is taken") {
@@ -317,14 +320,14 @@ TEST_CASE("traffic is in powers of two") {
   CHECK(load_with("burst = 128", "burst = 8").traffic.burst == 8);
   CHECK(load_with("burst = 128", "burst = 4096").traffic.burst == 4096);
   CHECK(error_with("burst = 128", "burst = 4") ==
-        "scenarios/s.toml:22: traffic.burst is 4: it must be 8 to 4096");
+        "scenarios/s.toml:23: traffic.burst is 4: it must be 8 to 4096");
   CHECK(error_with("burst = 128", "burst = 96") ==
-        "scenarios/s.toml:22: traffic.burst is 96: it must be a power of two");
+        "scenarios/s.toml:23: traffic.burst is 96: it must be a power of two");
   CHECK(error_with("\"64KiB\"", "\"65KiB\"") ==
-        "scenarios/s.toml:21: traffic.stride is 66560: it must be a power of two");
+        "scenarios/s.toml:22: traffic.stride is 66560: it must be a power of two");
   CHECK(load_with("\"64KiB\"", "128").traffic.stride == 128);
   CHECK(error_with("\"64KiB\"", "64") ==
-        "scenarios/s.toml:21: traffic.stride makes a stride of 64 for bursts of 128: the stride must be at "
+        "scenarios/s.toml:22: traffic.stride makes a stride of 64 for bursts of 128: the stride must be at "
         "least the "
         "burst");
 }
@@ -333,37 +336,37 @@ TEST_CASE("a session's fields") {
   CHECK(Inputs(test::replaced(full, "[[session]]", "[[sessions]]")).error().find("did you mean 'session'?") !=
         std::string::npos);
   CHECK(error_with("\"/soc@0/b@2\"", "\"/soc@0/c@3\"") ==
-        "scenarios/s.toml:24: session[0].device has the unknown value '/soc@0/c@3'; did you mean "
+        "scenarios/s.toml:25: session[0].device has the unknown value '/soc@0/c@3'; did you mean "
         "'/soc@0/a@1'? Known: "
         "/soc@0/a@1, /soc@0/b@2");
   CHECK(error_with("\"vp9\"", "\"av1\"") ==
-        "scenarios/s.toml:25: session[0].codec has the unknown value 'av1'; known: h264, hevc, vp9");
+        "scenarios/s.toml:26: session[0].codec has the unknown value 'av1'; known: h264, hevc, vp9");
   CHECK(load_with("\"vp9\"", "\"hevc\"").sessions[0].codec == vpu::Codec::Hevc);
   CHECK(error_with("width = 96", "width = 95") ==
-        "scenarios/s.toml:26: session[0].width is 95: it must be 96 to 8192");
+        "scenarios/s.toml:27: session[0].width is 95: it must be 96 to 8192");
   CHECK(error_with("height = 8192", "height = 8193") ==
-        "scenarios/s.toml:27: session[0].height is 8193: it must be 96 to 8192");
+        "scenarios/s.toml:28: session[0].height is 8193: it must be 96 to 8192");
   CHECK(load_with("width = 96", "width = 4352").sessions[0].width == 4352);
   CHECK(error_with("width = 96", "width = 4353") ==
-        "scenarios/s.toml:27: session[0].height makes 139776 macroblocks a frame: it must be at most 139264, "
+        "scenarios/s.toml:28: session[0].height makes 139776 macroblocks a frame: it must be at most 139264, "
         "as in "
         "8192 x 4352");
   CHECK(error_with("count = 3", "count = 0") ==
-        "scenarios/s.toml:28: session[0].count is 0: it must be 1 to 1000");
+        "scenarios/s.toml:29: session[0].count is 0: it must be 1 to 1000");
   CHECK(error_with("start_ms = 10", "start_ms = -1") ==
-        "scenarios/s.toml:29: session[0].start_ms is -1: it must be 0 to 600000");
+        "scenarios/s.toml:30: session[0].start_ms is -1: it must be 0 to 600000");
   CHECK(error_with("interval_ms = 20", "interval_ms = 600001") ==
-        "scenarios/s.toml:30: session[0].interval_ms is 600001: it must be 0 to 600000");
+        "scenarios/s.toml:31: session[0].interval_ms is 600001: it must be 0 to 600000");
   CHECK(error_with("frames = 30", "frames = true") ==
-        "scenarios/s.toml:31: session[0].frames is a boolean: it must be an integer");
+        "scenarios/s.toml:32: session[0].frames is a boolean: it must be an integer");
   CHECK(error_with("input_buffers = 5", "input_buffers = 0") ==
-        "scenarios/s.toml:32: session[0].input_buffers is 0: it must be 1 to 32");
+        "scenarios/s.toml:33: session[0].input_buffers is 0: it must be 1 to 32");
   CHECK(error_with("output_buffers = 6", "output_buffers = 33") ==
-        "scenarios/s.toml:33: session[0].output_buffers is 33: it must be 1 to 32");
+        "scenarios/s.toml:34: session[0].output_buffers is 33: it must be 1 to 32");
   CHECK(error_with("dpb_buffers = 1", "dpb_buffers = 33") ==
-        "scenarios/s.toml:34: session[0].dpb_buffers is 33: it must be 1 to 32");
+        "scenarios/s.toml:35: session[0].dpb_buffers is 33: it must be 1 to 32");
   CHECK(error_with("codec = \"vp9\"\n", "") ==
-        "scenarios/s.toml:23: session[0].codec is missing: session[0] must have it");
+        "scenarios/s.toml:24: session[0].codec is missing: session[0] must have it");
   CHECK(Inputs("platform = \"../platforms/p.dts\"\nprofile = \"../profiles/p.toml\"\n").error() ==
         "scenarios/s.toml:1: session is missing: write at least one [[session]]");
 }
