@@ -5,8 +5,8 @@
 #include <catch2/catch.hpp>
 
 #include "iommu/linux/dma_domain.h"
-#include "iommu/linux/dma_reservation.h"
 #include "iommu/linux/dma_init.h"
+#include "iommu/linux/dma_reservation.h"
 #include "tests/support/smmu_host.h"
 
 using namespace sidewinder;

@@ -128,8 +128,7 @@ TEST_CASE("an override's value cannot bring further keys along") {
 TEST_CASE("overrides that cannot be applied are errors") {
   CHECK(override_error("zebra=8").empty());
   CHECK(override_error("zebra") == "--set zebra: has no '=': write --set KEY=VALUE");
-  const std::string no_key =
-      ": has no valid key before the '=': write it as policy.name or session[0].count";
+  const std::string no_key = ": has no valid key before the '=': write it as policy.name or session[0].count";
   for (const std::string key :
        {"", ".", "a.", "a..b", "list[", "list[x]", "list[-1]", "list[0", "list[0]a", "a b"}) {
     CHECK(override_error(key + "=1") == "--set " + key + "=1" + no_key);
