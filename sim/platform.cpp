@@ -7,10 +7,12 @@
 #include <map>
 #include <string>
 
+#include "sim/board.h"
 #include "sim/dts.h"
 #include "sim/input_error.h"
 #include "sim/policy_tree.h"
 #include "sim/text.h"
+#include "vpu/layout/registers.h"
 
 namespace sidewinder::sim {
 namespace {
@@ -23,8 +25,12 @@ InputError tree_error(const Scenario& scenario, const std::string& path, const s
 }
 
 void check_streams(const Scenario& scenario, const DeviceProfile& profile, const kernel::DeviceNode& node) {
+  if (std::any_of(profile.streams.begin(), profile.streams.end(),
+                  [](const StreamProfile& stream) { return stream.sid_source == SidSource::Iommus; }))
+    return;
   for (const StreamProfile& stream : profile.streams)
-    if (std::none_of(node.iommus.begin(), node.iommus.end(),
+    if (stream.sid_source == SidSource::Profile &&
+        std::none_of(node.iommus.begin(), node.iommus.end(),
                      [&](const kernel::IommuSpecifier& specifier) { return specifier.covers(stream.sid); }))
       throw InputError(stream.where, "stream '" + stream.name + "' has StreamID " + hex(stream.sid) +
                                          ", which `iommus` of " + node.path + " in " +
@@ -95,6 +101,8 @@ void check_interrupts(const Scenario& scenario, const PlatformDescription& descr
   for (const kernel::DeviceNode& node : description.devices) use(node.interrupts.front(), node.path, "VPU");
 }
 
+constexpr unsigned most_banks = 128;  // IHI 0062 SMMU_IDR1.NUMCB
+
 smmuv2::Config smmu_config(const Scenario& scenario, const kernel::SmmuNode& node) {
   const SmmuProfile& profile = scenario.profile.smmu;
   const SourceLine where{scenario.profile.file.string(), 0};
@@ -106,7 +114,9 @@ smmuv2::Config smmu_config(const Scenario& scenario, const kernel::SmmuNode& nod
 
   smmuv2::Config config;
   config.stream_match_groups = profile.stream_match_groups;
-  config.context_banks = profile.context_banks;
+  const std::size_t interrupts = std::min<std::size_t>(node.context_interrupts.size(), most_banks);
+  config.context_banks =
+      profile.context_banks != 0 ? profile.context_banks : static_cast<unsigned>(interrupts);
   config.page_index_bits = static_cast<unsigned>(std::countr_zero(node.reg.size / smallest));
   config.coherent_walk = node.dma_coherent;
   config.tbus = static_cast<unsigned>(scenario.profile.devices.size());
@@ -162,34 +172,59 @@ kernel::SmmuNode smmu_of(const kernel::DeviceTree& tree, const Scenario& scenari
   return tree.smmu(paths);
 }
 
+std::vector<kernel::PhysRange> memory_of(const Scenario& scenario, const kernel::DeviceTree& tree) {
+  std::vector<kernel::PhysRange> memory = tree.memory();
+  if (!memory.empty()) return memory;
+  if (!scenario.memory)
+    throw tree_error(scenario, "/",
+                     "has no memory, which the boot loader fills in: write memory.range in the scenario");
+  return {{scenario.memory->lo, scenario.memory->hi - scenario.memory->lo}};
+}
+
 std::string numbered(const char* name, std::size_t index) {
   return name + std::to_string(index);
 }
 
 }  // namespace
 
-PlatformDescription describe_platform(const Scenario& scenario) {
-  const std::vector<std::byte> blob = load_device_tree(scenario.platform);
+PlatformDescription describe_platform(const Scenario& given) {
+  Scenario scenario = given;
+  const std::vector<std::byte> loaded = load_device_tree(scenario.platform);
   try {
+    BoardFit board = fit_to_board(scenario, loaded);
+    const std::vector<std::byte>& blob = board.tree;
+    scenario.profile = board.profile;
     const kernel::DeviceTree tree(blob);
     for (const DeviceProfile& device : scenario.profile.devices) {
       const kernel::DeviceNode node = tree.device(device.node);
       if (!node.available())
-        throw tree_error(scenario, node.path, "has status \"" + node.status + "\": Linux would not probe it");
+        throw tree_error(
+            scenario, node.path,
+            "has status \"" + node.status +
+                "\": Linux would not probe it; enable = true in the profile uses it all the same");
+      if (node.reg.front().size < vpu::reg::size)
+        throw tree_error(scenario, node.path,
+                         "`reg` has " + hex(node.reg.front().size) + " bytes; the VPU's registers need " +
+                             hex(vpu::reg::size));
       if (node.interrupts.empty())
         throw tree_error(scenario, node.path, "has no `interrupts`; a VPU needs one");
       if (scenario.policy == Policy::DeviceTree) continue;
       check_streams(scenario, device, node);
       check_entries(scenario, device, node);
     }
-    PlatformDescription description{.tree = kernel::DeviceTree(apply_policy(
+    PlatformDescription description{.profile = scenario.profile,
+                                    .used = std::move(board.used),
+                                    .tree = kernel::DeviceTree(apply_policy(
                                         blob, scenario.policy, scenario.profile, scenario.uniform_size)),
-                                    .memory = tree.memory(),
+                                    .memory = memory_of(scenario, tree),
                                     .smmu = smmu_of(tree, scenario),
                                     .devices = {},
                                     .smmu_config = {}};
     for (const DeviceProfile& device : scenario.profile.devices)
       description.devices.push_back(description.tree.device(device.node));
+    description.used.smmu = description.smmu.path;
+    description.used.smmu_compatible = description.smmu.compatible;
+    description.used.memory_from_scenario = tree.memory().empty();
     description.smmu_config = smmu_config(scenario, description.smmu);
     check_regions(scenario, description);
     check_interrupts(scenario, description);

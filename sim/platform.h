@@ -15,6 +15,7 @@
 #include "models/memory.h"
 #include "sim/accounting.h"
 #include "sim/host.h"
+#include "sim/platform_report.h"
 #include "sim/scenario.h"
 #include "vpu/hw/vpu.h"
 
@@ -22,6 +23,8 @@ namespace sidewinder::sim {
 
 /// What the device tree says of the parts a scenario uses.
 struct PlatformDescription {
+  SocProfile profile;  ///< the scenario's, with what it leaves to the device tree
+  PlatformReport used;
   kernel::DeviceTree tree;  ///< with the policy applied
   std::vector<kernel::PhysRange> memory;
   kernel::SmmuNode smmu;
@@ -33,7 +36,7 @@ struct PlatformDescription {
 /// other, or where Linux could not use what they describe.
 [[nodiscard]] PlatformDescription describe_platform(const Scenario& scenario);
 
-/// Elaborates: one a process.
+/// Elaborates: one a process. The scenario's profile is the description's.
 class Platform {
  public:
   Platform(const Scenario& scenario, const PlatformDescription& description, Accounting& accounting);

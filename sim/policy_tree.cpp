@@ -2,90 +2,21 @@
 
 #include "sim/policy_tree.h"
 
-#include <libfdt.h>
 #include <algorithm>
-#include <cassert>
 #include <string_view>
 
 #include "iommu/linux/device_tree.h"
+#include "sim/tree_writer.h"
 
 namespace sidewinder::sim {
 namespace {
 
-using Cells = std::vector<std::uint32_t>;
+using Cells = TreeWriter::Cells;
 
 void append64(Cells& cells, std::uint64_t value) {
   cells.push_back(static_cast<std::uint32_t>(value >> 32));
   cells.push_back(static_cast<std::uint32_t>(value));
 }
-
-/// A tree that grows as it is written to. Nodes are named by their paths: offsets do not survive a write.
-class TreeWriter {
- public:
-  explicit TreeWriter(const std::vector<std::byte>& blob) : blob_(blob.size() + room) {
-    check(fdt_open_into(blob.data(), blob_.data(), size()));
-  }
-
-  [[nodiscard]] std::vector<std::byte> finish() {
-    check(fdt_pack(blob_.data()));
-    blob_.resize(fdt_totalsize(blob_.data()));
-    return std::move(blob_);
-  }
-
-  [[nodiscard]] bool exists(const std::string& path) const {
-    return fdt_path_offset(blob_.data(), path.c_str()) >= 0;
-  }
-  [[nodiscard]] bool has(const std::string& path, const char* property) const {
-    return fdt_getprop(blob_.data(), offset(path), property, nullptr) != nullptr;
-  }
-
-  std::string add_node(const std::string& parent, const std::string& name) {
-    std::string path = (parent == "/" ? "" : parent) + "/" + name;
-    if (!exists(path)) {
-      grow();
-      check(fdt_add_subnode(blob_.data(), offset(parent), name.c_str()));
-    }
-    return path;
-  }
-
-  void set(const std::string& path, const char* property, const Cells& cells) {
-    std::vector<fdt32_t> bytes;
-    for (const std::uint32_t cell : cells) bytes.push_back(cpu_to_fdt32(cell));
-    grow();
-    check(fdt_setprop(blob_.data(), offset(path), property, bytes.data(),
-                      static_cast<int>(bytes.size() * sizeof(fdt32_t))));
-  }
-
-  void remove(const std::string& path, const char* property) {
-    if (has(path, property)) check(fdt_delprop(blob_.data(), offset(path), property));
-  }
-
-  std::uint32_t phandle(const std::string& path) {
-    if (const std::uint32_t own = fdt_get_phandle(blob_.data(), offset(path)); own != 0) return own;
-    std::uint32_t next = 0;
-    check(fdt_generate_phandle(blob_.data(), &next));
-    set(path, "phandle", {next});
-    return next;
-  }
-
- private:
-  static constexpr std::size_t room = 4096;
-
-  /// The trees come from DeviceTree, which has checked them; what is left is a defect here.
-  static void check(int status) { assert(status >= 0), static_cast<void>(status); }
-
-  [[nodiscard]] int size() const { return static_cast<int>(blob_.size()); }
-  [[nodiscard]] int offset(const std::string& path) const {
-    return fdt_path_offset(blob_.data(), path.c_str());
-  }
-  void grow() {
-    const std::vector<std::byte> old = blob_;
-    blob_.resize(fdt_totalsize(old.data()) + room);
-    check(fdt_open_into(old.data(), blob_.data(), size()));
-  }
-
-  std::vector<std::byte> blob_;
-};
 
 bool is_firmware(const StreamProfile& stream) {
   return stream.routes(BufferFunction::Firmware);
@@ -107,6 +38,7 @@ class DeviceWriter {
     }
     if (!separates_devices(policy)) write_iommus();
     for (std::size_t stream = profile_->streams.size(); stream-- > 0;) {
+      if (profile_->streams[stream].sid_source == SidSource::VideoFirmware) continue;  // it has its node
       if (is_firmware(profile_->streams[stream]))
         write_stream_node(path_, stream);
       else if (separates_devices(policy))
@@ -130,9 +62,11 @@ class DeviceWriter {
   void write_iommus() {
     Cells cells;
     for (const kernel::IommuSpecifier& entry : iommus_) {
-      const bool blocks = std::any_of(
-          profile_->streams.begin(), profile_->streams.end(),
-          [&](const StreamProfile& stream) { return !is_firmware(stream) && entry.covers(stream.sid); });
+      const bool blocks =
+          std::any_of(profile_->streams.begin(), profile_->streams.end(), [&](const StreamProfile& stream) {
+            if (stream.sid_source != SidSource::Profile) return stream.sid_source == SidSource::Iommus;
+            return !is_firmware(stream) && entry.covers(stream.sid);
+          });
       if (!blocks) continue;
       const Cells more = cells_of(entry);
       cells.insert(cells.end(), more.begin(), more.end());
@@ -144,6 +78,7 @@ class DeviceWriter {
   void write_iommu_map() {
     Cells cells;
     for (std::size_t stream = 0; stream < profile_->streams.size(); ++stream) {
+      if (profile_->streams[stream].sid_source == SidSource::VideoFirmware) continue;
       cells.push_back(static_cast<std::uint32_t>(stream));
       const Cells entry = cells_of(specifier(stream));
       cells.insert(cells.end(), entry.begin(), entry.end());

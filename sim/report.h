@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "sim/platform_report.h"
+
 namespace sidewinder::sim {
 
 struct SmmuReport {
@@ -163,6 +165,7 @@ struct Report {
   bool backported = false;             ///< the policy needs what that release lacks
   std::uint64_t simulated_ns = 0;
 
+  PlatformReport used;
   SmmuReport smmu;
   std::vector<StreamReport> streams;   ///< in the profile's order
   std::vector<SilentHit> silent_hits;  ///< most hits first

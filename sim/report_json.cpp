@@ -38,6 +38,24 @@ const char* to_string(SessionOutcome outcome) {
   return "unknown";
 }
 
+Json platform_json(const PlatformReport& used) {
+  Json devices = Json::array();
+  for (const UsedDevice& device : used.devices) {
+    Json ids = Json::array();
+    for (const UsedStreamId& id : device.stream_ids)
+      ids.push_back({{"sid", hex(id.sid)}, {"mask", hex(id.mask)}});
+    devices.push_back({{"node", device.node},
+                       {"compatible", device.compatible},
+                       {"enabled", device.enabled},
+                       {"stream_ids", ids}});
+  }
+  return {
+      {"memory", used.memory_from_scenario ? "scenario" : "device-tree"},
+      {"smmu", {{"node", used.smmu}, {"compatible", used.smmu_compatible}, {"enabled", used.smmu_enabled}}},
+      {"devices", devices},
+  };
+}
+
 Json smmu_json(const SmmuReport& smmu) {
   return {
       {"device", smmu.device},
@@ -279,6 +297,7 @@ std::string to_json(const Report& report) {
         {"kernel", report.kernel},
         {"backported", report.backported}}},
       {"simulated_ns", report.simulated_ns},
+      {"platform", platform_json(report.used)},
       {"smmu", smmu_json(report.smmu)},
       {"streams", streams},
       {"silent_hits", hits},

@@ -100,6 +100,37 @@ std::string untranslated_sentence(const UntranslatedCounts& sum) {
          " with physical addresses, for want of an IOMMU: " + join(parts) + ".";
 }
 
+std::string node_text(const std::string& node, const std::string& compatible, bool enabled) {
+  return node + " (" + compatible + (enabled ? ", enabled by the profile)" : ")");
+}
+
+/// A board may have a video unit with twenty.
+std::string stream_id_lines(const std::vector<UsedStreamId>& ids) {
+  constexpr std::size_t width = 100;
+  std::string text;
+  std::string line = "  StreamIDs";
+  for (const UsedStreamId& id : ids) {
+    std::string word = hex(id.sid);
+    if (id.mask != 0) word.append("/").append(hex(id.mask));
+    if (line.size() + word.size() + 1 > width) {
+      text += line + "\n";
+      line = "   ";
+    }
+    line.append(" ").append(word);
+  }
+  return ids.empty() ? text : text + line + "\n";
+}
+
+/// Each node that is used, as the device tree has it.
+std::string platform_text(const PlatformReport& used) {
+  std::string text = "SMMU " + node_text(used.smmu, used.smmu_compatible, used.smmu_enabled) +
+                     (used.memory_from_scenario ? "; memory as the scenario has it\n" : "\n");
+  for (const UsedDevice& device : used.devices)
+    text += "device " + node_text(device.node, device.compatible, device.enabled) + "\n" +
+            stream_id_lines(device.stream_ids);
+  return text;
+}
+
 std::string heading(const Report& report, const Paint& paint) {
   const std::uint64_t milliseconds = report.simulated_ns / 1'000'000;
   std::string fraction = std::to_string(milliseconds % 1000);
@@ -111,6 +142,7 @@ std::string heading(const Report& report, const Paint& paint) {
   text += "platform " + report.platform + ", profile " + report.profile + ", policy " + report.policy +
           ", Linux " + report.kernel + (report.backported ? ", backported" : "") + ", seed " +
           std::to_string(report.seed) + "\n";
+  text += platform_text(report.used);
   text += thousands(milliseconds / 1000) + "." + fraction + " s simulated; " + report.smmu.device + ": " +
           std::to_string(report.smmu.context_banks_used) + " of " +
           counted(report.smmu.context_banks_present, "context bank", "context banks") + ", " +

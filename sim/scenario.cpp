@@ -32,7 +32,7 @@ constexpr std::array root_keys{"platform"sv,    "profile"sv, "description"sv, "s
                                "host"sv,        "traffic"sv, "session"sv};
 constexpr std::array kernel_keys{"version"sv, "backport"sv, "default_domain"sv, "disable_bypass"sv, "iova"sv};
 constexpr std::array policy_keys{"name"sv, "uniform_size"sv, "mask"sv, "queues"sv};
-constexpr std::array memory_keys{"fragmentation"sv};
+constexpr std::array memory_keys{"fragmentation"sv, "range"sv};
 constexpr std::array host_keys{"interrupt_latency_us"sv};
 constexpr std::array traffic_keys{"stride"sv, "burst"sv};
 constexpr std::array session_keys{"device"sv,        "codec"sv,          "width"sv,       "height"sv,
@@ -122,6 +122,13 @@ void read_policy(const TableReader& root, Scenario& scenario) {
   }
 }
 
+void read_memory(const TableReader& root, Scenario& scenario) {
+  const TomlNode table = root.table("memory");
+  const TableReader reader(table, "memory", memory_keys);
+  scenario.fragmentation = reader.number("fragmentation", 0, 1, 0);
+  if (reader.has("range")) scenario.memory = reader.page_range("range", {0, std::uint64_t{1} << 48});
+}
+
 Traffic read_traffic(const TableReader& root) {
   const TomlNode table = root.table("traffic");
   const TableReader reader(table, "traffic", traffic_keys);
@@ -146,7 +153,7 @@ SessionGroup read_session(const TomlNode& table, const std::string& name, const 
   const TableReader reader(table, name, session_keys);
   std::vector<std::string_view> nodes;
   nodes.reserve(profile.devices.size());
-  for (const DeviceProfile& device : profile.devices) nodes.emplace_back(device.node);
+  for (const DeviceProfile& device : profile.devices) nodes.push_back(device.label());
   const auto count = [&reader](std::string_view key, Bounds bounds, std::optional<std::uint64_t> fallback) {
     return static_cast<std::uint32_t>(reader.integer(key, bounds, fallback));
   };
@@ -191,8 +198,7 @@ Scenario load_scenario(const std::filesystem::path& file, std::span<const std::s
   scenario.duration_ms = root.integer("duration_ms", {1, ten_minutes_ms}, 400);
 
   scenario.kernel = read_kernel(root);
-  const TomlNode memory = root.table("memory");
-  scenario.fragmentation = TableReader(memory, "memory", memory_keys).number("fragmentation", 0, 1, 0);
+  read_memory(root, scenario);
   const TomlNode host = root.table("host");
   scenario.interrupt_latency_us = static_cast<std::uint32_t>(
       TableReader(host, "host", host_keys).integer("interrupt_latency_us", {0, 1'000'000}, 5));

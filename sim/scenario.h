@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -81,7 +82,8 @@ struct Scenario {
   std::uint64_t uniform_size = 0;  ///< bytes from IOVA 0 reserved for every block by Policy::Uniform
   MaskRule mask = MaskRule::Stream;
   QueueOwner queues = QueueOwner::Stream;
-  double fragmentation = 0;  ///< 0 to 1: share of 2 MiB blocks of memory broken up at the start
+  std::optional<AddressRange> memory;  ///< of a board whose device tree leaves it to the boot loader
+  double fragmentation = 0;            ///< 0 to 1: share of 2 MiB blocks of memory broken up at the start
   std::uint32_t interrupt_latency_us = 0;
   Traffic traffic;
   std::vector<SessionGroup> sessions;  ///< at least one, in the file's order

@@ -22,17 +22,22 @@ namespace {
 constexpr std::uint64_t ns_per_ms = 1'000'000;
 constexpr std::uint64_t steps = 200;
 
+Scenario with_profile(Scenario scenario, const SocProfile& profile) {
+  scenario.profile = profile;
+  return scenario;
+}
+
 /// Everything one run consists of, in the order it is put together.
 struct Run {
   explicit Run(const Scenario& what)
-      : scenario(what),
-        description(describe_platform(what)),
-        accounting(what.profile),
-        platform(what, description, accounting),
-        software(platform.host(), what, description, accounting) {}
+      : description(describe_platform(what)),
+        scenario(with_profile(what, description.profile)),
+        accounting(scenario.profile),
+        platform(scenario, description, accounting),
+        software(platform.host(), scenario, description, accounting) {}
 
-  const Scenario& scenario;
   PlatformDescription description;
+  const Scenario scenario;
   Accounting accounting;
   Platform platform;
   Software software;
@@ -233,6 +238,7 @@ Report make_report(const Run& run) {
   report.backported = !missing_means(scenario.policy, scenario.kernel.version).empty();
   report.simulated_ns = sc_core::sc_time_stamp().value() / sc_core::sc_time(1, sc_core::SC_NS).value();
 
+  report.used = run.description.used;
   const smmuv2::Statistics& statistics = run.platform.smmu().statistics();
   const kernel::ArmSmmu& smmu = run.software.smmu();
   report.smmu = {run.description.smmu.dev_name,

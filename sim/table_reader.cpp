@@ -88,6 +88,11 @@ bool TableReader::overridden(std::string_view key) const {
   return node != nullptr && node->overridden;
 }
 
+bool TableReader::is_text(std::string_view key) const {
+  const TomlNode* node = find_member(*table_, key);
+  return node != nullptr && node->kind == Kind::String;
+}
+
 InputError TableReader::error(std::string_view key, const std::string& message) const {
   const TomlNode* node = find_member(*table_, key);
   return {node != nullptr ? node->where : table_->where, full_name(key) + " " + message};
@@ -174,6 +179,19 @@ std::vector<std::size_t> TableReader::choices(std::string_view key, Names names)
   return indices;
 }
 
+std::vector<std::string> TableReader::texts(std::string_view key) const {
+  const TomlNode* node = find(key, false);
+  if (node->kind != Kind::Array) throw type_error(key, *node, "an array of strings");
+  if (node->items.empty()) throw error(key, "is empty: it must have at least one string");
+  std::vector<std::string> list;
+  for (const TomlNode& item : node->items) {
+    if (item.kind != Kind::String) throw type_error(key, item, "an array of strings alone");
+    if (item.text.empty()) throw error(key, "has an empty string: each must have at least one character");
+    list.push_back(item.text);
+  }
+  return list;
+}
+
 std::uint64_t TableReader::size_of(std::string_view key, const TomlNode& node, Bounds bounds) const {
   std::uint64_t bytes = 0;
   if (node.kind == Kind::Integer) {
@@ -213,6 +231,15 @@ AddressRange TableReader::address_range(std::string_view key, Bounds bounds) con
   if (range.lo >= range.hi) {
     throw error(key, "is empty, from " + address_text(range.lo) + " up to " + address_text(range.hi) +
                          ": the first address must be below the second");
+  }
+  return range;
+}
+
+AddressRange TableReader::page_range(std::string_view key, Bounds bounds) const {
+  const AddressRange range = address_range(key, bounds);
+  for (const std::uint64_t address : {range.lo, range.hi}) {
+    if (address % 4096 == 0) continue;
+    throw error(key, "has " + hex(address) + ", which is not on a page: it must be a multiple of 4KiB");
   }
   return range;
 }

@@ -49,6 +49,9 @@ class TableReader {
   [[nodiscard]] const SourceLine& where() const { return table_->where; }
   [[nodiscard]] bool overridden(std::string_view key) const;
 
+  /// Whether the value is a string, of a key that may have a value of another type too.
+  [[nodiscard]] bool is_text(std::string_view key) const;
+
   /// The error at `key`'s line (the table's, when it is absent): "`name.key` `message`".
   [[nodiscard]] InputError error(std::string_view key, const std::string& message) const;
 
@@ -66,8 +69,11 @@ class TableReader {
       std::optional<std::size_t> fallback = std::nullopt) const;  ///< index in names
   [[nodiscard]] std::uint64_t size(std::string_view key, Bounds bounds,
                                    std::optional<std::uint64_t> fallback = std::nullopt) const;  ///< bytes
-  [[nodiscard]] AddressRange address_range(std::string_view key, Bounds bounds) const;      ///< never empty
+  [[nodiscard]] AddressRange address_range(std::string_view key, Bounds bounds) const;  ///< never empty
+  [[nodiscard]] AddressRange page_range(std::string_view key, Bounds bounds) const;  ///< of whole 4 KiB pages
   [[nodiscard]] std::vector<std::size_t> choices(std::string_view key, Names names) const;  ///< at least one
+
+  [[nodiscard]] std::vector<std::string> texts(std::string_view key) const;  ///< at least one, none empty
 
   /// The table under `key`; an empty one, at this table's line, when absent.
   [[nodiscard]] TomlNode table(std::string_view key) const;

@@ -129,7 +129,6 @@ std::vector<PhysRange> DeviceTree::memory() const {
       ranges.push_back(range);
     }
   }
-  if (ranges.empty()) throw root.error("has no memory: there must be a node with device_type = \"memory\"");
   std::sort(ranges.begin(), ranges.end(),
             [](const PhysRange& a, const PhysRange& b) { return a.base < b.base; });
   return ranges;
@@ -239,11 +238,14 @@ std::vector<std::string> DeviceTree::clients(std::uint32_t smmu_phandle) const {
 }
 
 std::vector<VideoNode> DeviceTree::video_nodes() const {
+  return video_nodes(video_compatibles);
+}
+
+std::vector<VideoNode> DeviceTree::video_nodes(std::span<const std::string_view> names) const {
   std::vector<VideoNode> nodes;
   for_each_node(blob_.data(), [&](const Node& node) {
     for (const std::string& name : node.compatible()) {
-      if (std::find(video_compatibles.begin(), video_compatibles.end(), name) == video_compatibles.end())
-        continue;
+      if (std::find(names.begin(), names.end(), name) == names.end()) continue;
       nodes.push_back({node.path(), name, node.available()});
       break;
     }

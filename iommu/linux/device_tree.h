@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "iommu/linux/device_tree_nodes.h"
@@ -22,8 +23,8 @@ class DeviceTree {
   /// Throws unless `blob` is a well-formed flattened tree of at least version 16.
   explicit DeviceTree(std::vector<std::byte> blob);
 
-  /// The available memory of all nodes with device_type "memory", sorted; at least one range, none
-  /// overlapping.
+  /// The available memory of all nodes with device_type "memory", sorted, none overlapping. Empty where the
+  /// boot loader fills it in.
   [[nodiscard]] std::vector<PhysRange> memory() const;
 
   /// Children of /reserved-memory, available or not.
@@ -53,6 +54,9 @@ class DeviceTree {
 
   /// Nodes of Qualcomm's video units, available or not, in the tree's order.
   [[nodiscard]] std::vector<VideoNode> video_nodes() const;
+
+  /// The same of the nodes compatible with one of `names`.
+  [[nodiscard]] std::vector<VideoNode> video_nodes(std::span<const std::string_view> names) const;
 
   /// What `iommu-map` of the node at `path` says of an ID (of_map_id() and the driver's of_xlate).
   [[nodiscard]] IommuMapAnswer map_iommu_id(const std::string& path, std::uint32_t id,

@@ -108,15 +108,6 @@ std::string children_of(const DeviceTree& tree, const std::string& path) {
   });
 }
 
-/// Memory is usually for the boot loader to fill in: that is no fault of the board's tree.
-std::string memory_of(const DeviceTree& tree) {
-  try {
-    return joined(tree.memory(), range);
-  } catch (const DeviceTreeError&) {
-    return "none";
-  }
-}
-
 std::string limit_of(const DeviceTree& tree, const std::string& path) {
   const DmaLimits limits = tree.dma_limits(path, DmaOwner::Node, DmaBounds::HighestEnd);
   return limits.bus_dma_limit == 0 ? "none" : hex(limits.bus_dma_limit);
@@ -148,7 +139,7 @@ void add_surroundings(Line& line, const DeviceTree& tree, const std::string& pat
   line.field("reservations", std::to_string(tree.iova_reservations(path).regions.size()));
   line.field("children", children_of(tree, path));
   line.field("reserved-memory", std::to_string(tree.reserved_memory().nodes.size()));
-  line.field("memory", memory_of(tree));
+  line.field("memory", joined(tree.memory(), range));
 }
 
 void print(const DeviceTree& tree, const std::string& board, const VideoNode& node) {

@@ -85,7 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::vector<std::byte> blob(bytes, bytes + size);
   attempt([&] {
     const DeviceTree tree(blob);
-    attempt([&] { require(!tree.memory().empty()); });
+    attempt([&] { static_cast<void>(tree.memory()); });
     attempt([&] { require(tree.reserved_memory().nodes.size() <= tree.reserved_memory_count()); });
     attempt([&] { check(tree.smmu({})); });
     attempt([&] { static_cast<void>(tree.video_nodes()); });

@@ -177,10 +177,10 @@ TEST_CASE("memory that cannot be used") {
   board.set("/memory@80000000", "reg", {0xffff'ffff, 0xffff'f000, 0, 0x1000});
   CHECK(memory_error(board).empty());
   board.set_text("/memory@80000000", "status", "disabled");
-  CHECK(memory_error(board) == "/: has no memory: there must be a node with device_type = \"memory\"");
+  CHECK(board.tree().memory().empty());
   board.set_text("/memory@80000000", "status", "ok");
   board.set_text("/memory@80000000", "device_type", "cpu");
-  CHECK_FALSE(memory_error(board).empty());
+  CHECK(board.tree().memory().empty());
 }
 
 TEST_CASE("reserved memory is counted") {

@@ -147,9 +147,98 @@ TEST_CASE("a device's fields") {
   CHECK_THAT(error_with("0xdabfffff", "4094"), Catch::StartsWith("p.toml:11: device[0].dma_mask is 4094: "));
   CHECK(load(test::replaced(sample, "dma_mask = 0xdabfffff", "")).devices[0].dma_mask == 0xffff'ffff);
   CHECK(error_with("pipes", "pipe") ==
-        "p.toml:10: unknown key 'pipe' in device[0]; did you mean 'pipes'? Known: node, clock_mhz, pipes, "
-        "dma_mask, "
-        "stream, owner");
+        "p.toml:10: unknown key 'pipe' in device[0]; did you mean 'pipes'? Known: node, compatible, "
+        "enable, clock_mhz, pipes, dma_mask, stream, owner");
+}
+
+TEST_CASE("a device is found by its node, or by what it is compatible with") {
+  constexpr const char* node = "node = \"/soc@0/video-codec@aa00000\"";
+  const auto chosen = [&](const char* by) { return load(test::replaced(sample, node, by)).devices[0]; };
+  CHECK(load(sample).devices[0].label() == "/soc@0/video-codec@aa00000");
+  CHECK(load(sample).devices[0].compatible.empty());
+  CHECK(chosen("compatible = \"any\"").node.empty());
+  CHECK(chosen("compatible = \"any\"").compatible.empty());
+  CHECK(chosen("compatible = \"any\"").label() == "any");
+  const sim::DeviceProfile two = chosen("compatible = [\"qcom,sm8250-venus\", \"qcom,sm8550-iris\"]");
+  CHECK(two.compatible == std::vector<std::string>{"qcom,sm8250-venus", "qcom,sm8550-iris"});
+  CHECK(two.label() == "qcom,sm8250-venus");
+
+  CHECK(error_with(node, "") == "p.toml:7: device[0].node is missing: write node or compatible");
+  CHECK(error_with(node, std::string(node) + "\ncompatible = \"any\"") ==
+        "p.toml:8: device[0].node is set beside compatible: it must be one of the two");
+  CHECK(error_with(node, "compatible = \"all\"") ==
+        "p.toml:8: device[0].compatible is 'all': it must be \"any\" or an array, such as "
+        "[\"qcom,sm8250-venus\"]");
+  CHECK(error_with(node, "compatible = []") ==
+        "p.toml:8: device[0].compatible is empty: it must have at least one string");
+}
+
+TEST_CASE("a device may be enabled") {
+  CHECK_FALSE(load(sample).devices[0].enable);
+  CHECK(load(test::replaced(sample, "pipes = 4", "pipes = 4\nenable = true")).devices[0].enable);
+  CHECK(error_with("pipes = 4", "pipes = 4\nenable = 1") ==
+        "p.toml:11: device[0].enable is an integer: it must be true or false");
+}
+
+TEST_CASE("context banks may be as many as the device tree has interrupts for") {
+  CHECK(load(test::replaced(sample, "= 61", "= \"interrupts\"")).smmu.context_banks == 0);
+  CHECK(
+      error_with("= 61", "= \"all\"") ==
+      "p.toml:5: smmu.context_banks is 'all': it must be 1 to 128, or \"interrupts\", which is one for each "
+      "context interrupt in the device tree");
+}
+
+TEST_CASE("a stream's StreamIDs may be in the device tree") {
+  constexpr const char* board = R"(name = "board"
+[smmu]
+stream_match_groups = 128
+context_banks = "interrupts"
+[[device]]
+compatible = "any"
+clock_mhz = 444
+pipes = 1
+[[device.stream]]
+name = "video"
+sid = "iommus"
+window = [0, "3GiB"]
+functions = ["bitstream", "non-pixel", "pixel"]
+[[device.stream]]
+name = "firmware"
+sid = "video-firmware"
+window = [0, "16MiB"]
+functions = ["firmware"]
+)";
+  const auto board_error = [&](const char* what, const char* by) {
+    const test::Folder folder;
+    const auto file = folder.write("p.toml", test::replaced(board, what, by));
+    return test::input_error(folder, [&] { static_cast<void>(sim::load_profile(file)); });
+  };
+  const sim::DeviceProfile device = load(board).devices[0];
+  CHECK(device.streams[0].sid_source == sim::SidSource::Iommus);
+  CHECK(device.streams[1].sid_source == sim::SidSource::VideoFirmware);
+  CHECK(load(sample).devices[0].streams[0].sid_source == sim::SidSource::Profile);
+
+  CHECK(board_error("\"iommus\"", "\"iommu\"") ==
+        "p.toml:11: device[0].stream[0].sid has the unknown value 'iommu'; did you mean 'iommus'? Known: "
+        "iommus, video-firmware");
+  CHECK(
+      board_error("\"video-firmware\"", "7") ==
+      "p.toml:14: stream 'firmware' is beside 'video', which has all StreamIDs of `iommus`: that one must be "
+      "alone, but for a firmware stream with sid = \"video-firmware\"");
+  CHECK(board_error("\"iommus\"", "\"video-firmware\"") ==
+        "p.toml:11: device[0].stream[0].sid is \"video-firmware\": only the stream of the function firmware "
+        "can have it");
+}
+
+TEST_CASE("a stream that is dropped takes what it owns with it") {
+  sim::DeviceProfile device = load(sample).devices[0];
+  sim::drop_stream(device, 0);
+  REQUIRE(device.streams.size() == 1);
+  CHECK(device.streams[0].name == "high");
+  REQUIRE(device.owners.size() == 1);
+  CHECK(device.owners[0].stream == 0);
+  CHECK(device.owner_of(0x2580'0000) == &device.streams[0]);
+  CHECK(device.owner_of(0x100'0000) == nullptr);
 }
 
 TEST_CASE("devices and streams must be there") {

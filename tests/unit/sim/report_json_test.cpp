@@ -32,6 +32,10 @@ TEST_CASE("every field of the report reaches its key") {
       "platform": "thread-vpu", "profile": "thread-vpu", "seed": 7, "overrides": [],
       "policy": "child-nodes", "kernel": "6.1", "backported": true})"));
   CHECK(summary["simulated_ns"] == 1'250'400'000);
+  CHECK(summary["platform"] == Json::parse(R"({"memory": "scenario",
+      "smmu": {"node": "/soc@0/iommu@15000000", "compatible": "arm,mmu-500", "enabled": false},
+      "devices": [{"node": "/soc@0/video-codec@aa00000", "compatible": "qcom,sm8250-venus", "enabled": true,
+                   "stream_ids": [{"sid": "0x2100", "mask": "0x400"}, {"sid": "0x2110", "mask": "0x0"}]}]})"));
   CHECK(summary["smmu"] == Json::parse(R"({"device": "15000000.iommu",
       "context_banks": {"used": 4, "present": 96}, "stream_match_groups": {"used": 4, "present": 128},
       "tlb": {"lookups": 5000000, "hits": 4900000, "walks": 100000}})"));

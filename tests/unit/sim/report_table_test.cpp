@@ -63,9 +63,33 @@ TEST_CASE("the verdict names every outcome there is") {
   CHECK_THAT(verdict(report), Contains("No sessions."));
 }
 
+TEST_CASE("the head says which nodes of the device tree are used, and what the profile enabled") {
+  Report report = clean_report();
+  report.used = {"/soc@0/iommu@cd00000", "qcom,smmu-v2", true, false, {}};
+  report.used.devices = {{"/soc@0/a@1", "v,a", false, {{0x400, 0}}}, {"/soc@0/b@2", "v,b", false, {}}};
+  CHECK_THAT(to_table(report, false),
+             Contains("\nSMMU /soc@0/iommu@cd00000 (qcom,smmu-v2, enabled by the profile)\n"
+                      "device /soc@0/a@1 (v,a)\n"
+                      "  StreamIDs 0x400\n"
+                      "device /soc@0/b@2 (v,b)\n"));
+}
+
+TEST_CASE("many StreamIDs take several lines") {
+  Report report = clean_report();
+  report.used.devices = {{"/soc@0/a@1", "v,a", false, {}}};
+  for (std::uint32_t sid = 0x1000; sid < 0x1000 + 13; ++sid)
+    report.used.devices[0].stream_ids.push_back({sid, 0});
+  CHECK_THAT(to_table(report, false),
+             Contains("\n  StreamIDs 0x1000 0x1001 0x1002 0x1003 0x1004 0x1005 0x1006 0x1007 0x1008 0x1009 "
+                      "0x100a 0x100b\n    0x100c\n"));
+}
+
 TEST_CASE("the whole table, as a person sees it") {
   CHECK(to_table(sample_report(), false) == R"TABLE(A domain per stream, no lower bound
 platform thread-vpu, profile thread-vpu, policy child-nodes, Linux 6.1, backported, seed 7
+SMMU /soc@0/iommu@15000000 (arm,mmu-500); memory as the scenario has it
+device /soc@0/video-codec@aa00000 (qcom,sm8250-venus, enabled by the profile)
+  StreamIDs 0x2100/0x400 0x2110
 1.250 s simulated; 15000000.iommu: 4 of 96 context banks, 4 of 128 stream match groups
 
 3 sessions: 1 completed, 1 could not start (-ENOMEM), 1 in error.

@@ -316,6 +316,29 @@ TEST_CASE("a policy from the command line silences the file's uniform size, not 
         "set name = \"uniform\"");
 }
 
+TEST_CASE("memory that the boot loader would fill in") {
+  CHECK_FALSE(Inputs(full).load().memory);
+  CHECK(load_with("fragmentation = 0.5", "range = [\"2GiB\", \"4GiB\"]").memory ==
+        sim::AddressRange{0x8000'0000, 0x1'0000'0000});
+  CHECK(load_with("fragmentation = 0.5", "range = [\"2GiB\", \"4GiB\"]").fragmentation == 0);
+  CHECK(
+      error_with("fragmentation = 0.5", "range = [0, 0x1234]") ==
+      "scenarios/s.toml:16: memory.range has 0x1234, which is not on a page: it must be a multiple of 4KiB");
+  CHECK(
+      error_with("fragmentation = 0.5", "range = [\"4GiB\", \"2GiB\"]") ==
+      "scenarios/s.toml:16: memory.range is empty, from 4GiB up to 2GiB: the first address must be below the "
+      "second");
+}
+
+TEST_CASE("a session names a device that is chosen on the board by how it is chosen") {
+  const test::Folder folder;
+  folder.write("platforms/p.dts", "");
+  folder.write("profiles/p.toml", test::replaced(profile, "node = \"/soc@0/b@2\"", "compatible = \"any\""));
+  const auto file =
+      folder.write("scenarios/s.toml", test::replaced(least, "[[session]]", "[[session]]\ndevice = \"any\""));
+  CHECK(sim::load_scenario(file).sessions[0].device == 1);
+}
+
 TEST_CASE("traffic is in powers of two") {
   CHECK(load_with("burst = 128", "burst = 8").traffic.burst == 8);
   CHECK(load_with("burst = 128", "burst = 4096").traffic.burst == 4096);

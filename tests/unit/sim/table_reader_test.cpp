@@ -149,6 +149,34 @@ TEST_CASE("address ranges are half open and never empty") {
   CHECK_FALSE(r.overlaps({0, 0x1000}));
 }
 
+TEST_CASE("page ranges are whole pages") {
+  const auto pages = [](const TableReader& r) { return r.page_range("x", {0, 0x10'0000}); };
+  CHECK(value_of("x = [4096, \"1MiB\"]", pages) == sim::AddressRange{0x1000, 0x10'0000});
+  CHECK(error_of("x = [1, \"1MiB\"]", pages) ==
+        "t.toml:1: x has 0x1, which is not on a page: it must be a multiple of 4KiB");
+  CHECK(error_of("x = [0, 4097]", pages) ==
+        "t.toml:1: x has 0x1001, which is not on a page: it must be a multiple of 4KiB");
+}
+
+TEST_CASE("lists of strings") {
+  const auto texts = [](const TableReader& r) { return r.texts("x"); };
+  CHECK(value_of("x = [\"b\", \"a\"]", texts) == std::vector<std::string>{"b", "a"});
+  CHECK(error_of("x = []", texts) == "t.toml:1: x is empty: it must have at least one string");
+  CHECK(error_of("x = \"a\"", texts) == "t.toml:1: x is a string: it must be an array of strings");
+  CHECK(error_of("x = [\"a\",\n1]", texts) ==
+        "t.toml:2: x is an integer: it must be an array of strings alone");
+  CHECK(error_of("x = [\"\"]", texts) ==
+        "t.toml:1: x has an empty string: each must have at least one character");
+  CHECK(error_of("", texts) == "t.toml:1: x is missing");
+}
+
+TEST_CASE("whether a value is a string") {
+  const auto is_text = [](const TableReader& r) { return r.is_text("x"); };
+  CHECK(value_of("x = \"\"", is_text));
+  CHECK_FALSE(value_of("x = 1", is_text));
+  CHECK_FALSE(value_of("", is_text));
+}
+
 TEST_CASE("lists of tables") {
   CHECK(value_of("[[list]]\n[[list]]", tables).size() == 2);
   CHECK(value_of("", tables).empty());
