@@ -323,10 +323,10 @@ TEST_CASE("memory that the boot loader would fill in") {
   CHECK(load_with("fragmentation = 0.5", "range = [\"2GiB\", \"4GiB\"]").fragmentation == 0);
   CHECK(
       error_with("fragmentation = 0.5", "range = [0, 0x1234]") ==
-      "scenarios/s.toml:16: memory.range has 0x1234, which is not on a page: it must be a multiple of 4KiB");
+      "scenarios/s.toml:18: memory.range has 0x1234, which is not on a page: it must be a multiple of 4KiB");
   CHECK(
       error_with("fragmentation = 0.5", "range = [\"4GiB\", \"2GiB\"]") ==
-      "scenarios/s.toml:16: memory.range is empty, from 4GiB up to 2GiB: the first address must be below the "
+      "scenarios/s.toml:18: memory.range is empty, from 4GiB up to 2GiB: the first address must be below the "
       "second");
 }
 
