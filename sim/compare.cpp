@@ -115,8 +115,8 @@ std::vector<Policy> policies_of(const CompareRequest& request) {
 std::vector<KernelVersion> kernels_of(const CompareRequest& request) {
   std::vector<KernelVersion> kernels;
   for (const std::string& text : request.kernels) {
-    const auto version = kernel::parse_kernel_version(text);
-    if (!version || *version < oldest_kernel || *version > newest_kernel) {
+    const auto version = parse_release(text);
+    if (!version) {
       throw InputError({"--kernel", 0}, "'" + text + "' must be a release from " + to_string(oldest_kernel) +
                                             " to " + to_string(newest_kernel));
     }
@@ -204,7 +204,7 @@ ComparisonPlan plan_comparison(const CompareRequest& request) {
       run.overrides = settings_for(policy, request.overrides);
       if (!request.kernels.empty()) run.overrides.push_back(version_setting(version));
       const std::string_view missing = missing_means(policy, version);
-      run.row.backported = !missing.empty() && base.kernel.backport;
+      run.row.backported = is_backported(policy, version, base.kernel.backport);
       if (!missing.empty() && !base.kernel.backport) {
         run.row.state = RowState::Unavailable;
         run.row.reason = missing;

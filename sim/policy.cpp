@@ -46,6 +46,10 @@ std::string_view missing_means(Policy policy, const kernel::KernelVersion& versi
   return {};
 }
 
+bool is_backported(Policy policy, const kernel::KernelVersion& version, bool backport) {
+  return backport && (policy == Policy::DeviceTree || !missing_means(policy, version).empty());
+}
+
 bool separates_devices(Policy policy) {
   return policy != Policy::Shared && policy != Policy::Unbundled;
 }

@@ -35,6 +35,10 @@ enum class Policy : std::uint8_t {
 /// What a policy needs that this version of Linux lacks, as a phrase; empty: nothing.
 [[nodiscard]] std::string_view missing_means(Policy policy, const kernel::KernelVersion& version);
 
+/// Whether a kernel of this version with `backport` is more than its release: it has what the policy needs,
+/// or what somebody's own tree may use.
+[[nodiscard]] bool is_backported(Policy policy, const kernel::KernelVersion& version, bool backport);
+
 /// Whether each block's stream is a device of its own to Linux, so that each can have a mask of its own.
 [[nodiscard]] bool separates_devices(Policy policy);
 

@@ -64,11 +64,9 @@ KernelOptions read_kernel(const TableReader& root) {
   const TomlNode table = root.table("kernel");
   const TableReader reader(table, "kernel", kernel_keys);
   KernelOptions options;
-  // As a tag, "v6.19" needs no quotes after --set, where 6.19 would be a number.
   const std::string text = reader.text("version", to_string(options.version));
-  const std::string_view digits = std::string_view(text).substr(text.rfind('v', 0) == 0 ? 1 : 0);
-  const std::optional<kernel::KernelVersion> version = kernel::parse_kernel_version(digits);
-  if (!version || *version < oldest_kernel || *version > newest_kernel) {
+  const std::optional<kernel::KernelVersion> version = parse_release(text);
+  if (!version) {
     throw reader.error("version", "is '" + text + "': it must be a release from " + to_string(oldest_kernel) +
                                       " to " + to_string(newest_kernel));
   }
@@ -181,6 +179,17 @@ SessionGroup read_session(const TomlNode& table, const std::string& name, const 
 }
 
 }  // namespace
+
+std::optional<kernel::KernelVersion> parse_release(std::string_view text) {
+  // As a tag it needs no quotes after --set, where 6.19 would be a number.
+  if (text.rfind('v', 0) == 0) text.remove_prefix(1);
+  const std::optional<kernel::KernelVersion> version = kernel::parse_kernel_version(text);
+  constexpr unsigned last_of_6 = 19;
+  const bool known = version && *version >= oldest_kernel && *version <= newest_kernel &&
+                     (version->major != 6 || version->minor <= last_of_6);
+  if (!known || to_string(*version) != text) return std::nullopt;
+  return version;
+}
 
 Scenario load_scenario(const std::filesystem::path& file, std::span<const std::string> overrides) {
   TomlNode document = load_toml(file);

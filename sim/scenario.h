@@ -38,6 +38,9 @@ enum class QueueOwner : std::uint8_t {
 inline constexpr kernel::KernelVersion oldest_kernel{6, 1};
 inline constexpr kernel::KernelVersion newest_kernel{7, 0};
 
+/// "6.1", or as its tag, "v6.1"; nothing when it is no release that is known here.
+[[nodiscard]] std::optional<kernel::KernelVersion> parse_release(std::string_view text);
+
 /// The kernel's release and command line.
 struct KernelOptions {
   kernel::KernelVersion version;

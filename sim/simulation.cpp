@@ -235,7 +235,7 @@ Report make_report(const Run& run) {
   report.overrides = scenario.overrides;
   report.policy = to_string(scenario.policy);
   report.kernel = to_string(scenario.kernel.version);
-  report.backported = !missing_means(scenario.policy, scenario.kernel.version).empty();
+  report.backported = is_backported(scenario.policy, scenario.kernel.version, scenario.kernel.backport);
   report.simulated_ns = sc_core::sc_time_stamp().value() / sc_core::sc_time(1, sc_core::SC_NS).value();
 
   report.used = run.description.used;

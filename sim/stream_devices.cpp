@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "iommu/linux/dma_mask.h"
 #include "iommu/linux/dma_reservation.h"
 
 namespace sidewinder::sim {
@@ -19,16 +20,30 @@ bool is_firmware(const StreamProfile& stream) {
   return stream.routes(BufferFunction::Firmware);
 }
 
-/// The child, at any depth, that has the StreamID in its `iommus`.
+using Matches = bool (*)(const kernel::IommuSpecifier&, std::uint16_t sid);
+
 std::optional<kernel::DeviceNode> find_child(const kernel::DeviceTree& tree, const std::string& path,
-                                             std::uint16_t sid) {
+                                             std::uint16_t sid, Matches matches) {
   for (kernel::DeviceNode& child : tree.children(path)) {
     if (std::any_of(child.iommus.begin(), child.iommus.end(),
-                    [sid](const kernel::IommuSpecifier& specifier) { return specifier.covers(sid); }))
+                    [&](const kernel::IommuSpecifier& specifier) { return matches(specifier, sid); }))
       return std::move(child);
-    if (std::optional<kernel::DeviceNode> deeper = find_child(tree, child.path, sid)) return deeper;
+    if (std::optional<kernel::DeviceNode> deeper = find_child(tree, child.path, sid, matches)) return deeper;
   }
   return std::nullopt;
+}
+
+/// The child, at any depth, that names the StreamID in its `iommus`, or else has it under a mask there.
+std::optional<kernel::DeviceNode> find_child(const kernel::DeviceTree& tree, const std::string& path,
+                                             std::uint16_t sid) {
+  const Matches exactly = [](const kernel::IommuSpecifier& entry, std::uint16_t id) {
+    return entry.sid == id;
+  };
+  const Matches by_mask = [](const kernel::IommuSpecifier& entry, std::uint16_t id) {
+    return entry.covers(id);
+  };
+  if (auto child = find_child(tree, path, sid, exactly)) return child;
+  return find_child(tree, path, sid, by_mask);
 }
 
 /// Whether no address below `bound` can be handed out.
@@ -77,6 +92,7 @@ kernel::Result<Device*> StreamDevices::probe(const Source& source,
                                              const std::function<void(Device&)>& described) {
   Device& device = devices_.emplace_back();
   device.name = source.name;
+  if (source.path == description_->devices[device_].path && !source.function) device.driver = driver_name;
   if (const kernel::Status status =
           configure_device(device, description_->tree, source.path, source.function, bindings_, *log_);
       !status)
@@ -94,11 +110,22 @@ kernel::Result<Device*> StreamDevices::probe(const Source& source,
   return &device;
 }
 
+/// The node's own device first, whose driver makes the others; it needs no stream of the VPU's to be probed.
 kernel::Status StreamDevices::probe_all() {
+  const kernel::DeviceNode& node = description_->devices[device_];
+  const Source own{node.dev_name, node.path, std::nullopt, std::nullopt};
+  const bool unbundled = scenario_->policy == Policy::Unbundled;
+  node_device_ = nullptr;
+  if (!unbundled && (!node.iommus.empty() || scenario_->queues == QueueOwner::Node)) {
+    const kernel::Result<Device*> device = probe(own);
+    if (!device) return kernel::fail(device.error());
+    node_device_ = *device;
+  }
   streams_.assign(sources_.size(), nullptr);
   for (std::size_t stream = 0; stream < sources_.size(); ++stream) {
     const auto same = std::find(sources_.begin(), sources_.end(), sources_[stream]);
     Device* known = streams_[static_cast<std::size_t>(same - sources_.begin())];
+    if (known == nullptr && sources_[stream] == own) known = node_device_;
     if (known == nullptr) {
       const kernel::Result<Device*> device = probe(sources_[stream]);
       if (!device) return kernel::fail(device.error());
@@ -109,31 +136,18 @@ kernel::Status StreamDevices::probe_all() {
   return {};
 }
 
-/// The node's own device, where the driver allocates for it and no stream is it already.
-kernel::Status StreamDevices::probe_node() {
-  if (scenario_->queues != QueueOwner::Node || !separates_devices(scenario_->policy)) return {};
-  const kernel::DeviceNode& node = description_->devices[device_];
-  const Source source{node.dev_name, node.path, std::nullopt, std::nullopt};
-  const auto same = std::find(sources_.begin(), sources_.end(), source);
-  if (same != sources_.end()) {
-    node_device_ = streams_[static_cast<std::size_t>(same - sources_.begin())];
-    return {};
-  }
-  const kernel::Result<Device*> device = probe(source);
-  if (!device) return kernel::fail(device.error());
-  node_device_ = *device;
-  if (scenario_->mask == MaskRule::None) return {};
-  node_device_->dma_mask = profile().dma_mask;
-  node_device_->coherent_dma_mask = profile().dma_mask;
-  return {};
+kernel::Device* StreamDevices::of_node() const {
+  return scenario_->queues == QueueOwner::Node && separates_devices(scenario_->policy) ? node_device_
+                                                                                       : nullptr;
 }
 
 kernel::Status StreamDevices::set_up() {
   if (const kernel::Status status = probe_all(); !status) return status;
-  if (const kernel::Status status = probe_node(); !status) return status;
+  if (kernel::Device* node = of_node(); node != nullptr && scenario_->mask != MaskRule::None)
+    set_mask(*node, profile().dma_mask);
   for (std::size_t stream = 0; stream < streams_.size(); ++stream) {
     const StreamProfile& what = profile().streams[stream];
-    set_mask(stream);
+    if (const std::optional<std::uint64_t> mask = mask_for(stream)) set_mask(*streams_[stream], *mask);
     if (is_firmware(what)) {
       attach_firmware(stream);
     } else if (reserves_at_run_time() && what.window.lo != 0) {
@@ -145,21 +159,24 @@ kernel::Status StreamDevices::set_up() {
   return {};
 }
 
-/// dma_set_mask_and_coherent(), which never fails here. A driver with one device for several streams knows
-/// one mask; the firmware's is its loader's.
-void StreamDevices::set_mask(std::size_t stream) {
+/// A driver with one device for several streams knows one mask; the firmware's is its loader's.
+std::optional<std::uint64_t> StreamDevices::mask_for(std::size_t stream) const {
   const StreamProfile& what = profile().streams[stream];
   const auto users = std::count(streams_.begin(), streams_.end(), streams_[stream]);
   const bool separate = users == 1 && separates_devices(scenario_->policy);
-  std::optional<std::uint64_t> mask;
-  if (is_firmware(what) || (scenario_->mask == MaskRule::Stream && separate)) {
-    mask = what.window.hi - 1;
-  } else if (scenario_->mask != MaskRule::None) {
-    mask = profile().dma_mask;
-  }
-  if (!mask) return;
-  streams_[stream]->dma_mask = *mask;
-  streams_[stream]->coherent_dma_mask = *mask;
+  if (is_firmware(what) || (scenario_->mask == MaskRule::Stream && separate)) return what.window.hi - 1;
+  if (scenario_->mask != MaskRule::None) return profile().dma_mask;
+  return std::nullopt;
+}
+
+/// dma_set_mask_and_coherent(), which fails only where DMA is direct and the mask reaches too little memory.
+void StreamDevices::set_mask(Device& device, std::uint64_t mask) {
+  const kernel::PhysRange& last = description_->memory.back();
+  if (const kernel::Status status =
+          kernel::set_dma_mask_and_coherent(device, mask, {.end = last.base + last.size});
+      !status)
+    log_->dev(kernel::LogLevel::Err, driver_name, device.name,
+              std::string("cannot set the DMA mask: ") + to_string(status.error()));
 }
 
 /// A device that is not the firmware's alone keeps its domain.
@@ -229,8 +246,13 @@ std::optional<bool> StreamDevices::bounds_a_second_device(std::size_t stream) {
   if (!has_addresses(*streams_[stream])) return std::nullopt;
   const kernel::IovaDomain& iovas = streams_[stream]->domain->iovas();
   const std::uint64_t page = iovas.granule();
-  kernel::DmaAddr address = std::max(profile().streams[stream].window.lo, iovas.to_iova(iovas.start_pfn()));
-  while (iovas.find_iova(iovas.to_pfn(address))) address += page;
+  const AddressRange& window = profile().streams[stream].window;
+  kernel::Pfn next = std::max(iovas.to_pfn(window.lo), iovas.start_pfn());
+  for (const kernel::IovaRange& range : iovas.ranges())
+    if (range.pfn_lo <= next) next = std::max(next, range.pfn_hi + 1);
+  const kernel::DmaAddr address = iovas.to_iova(next);
+  if (address >= window.hi) return std::nullopt;
+  const Device& first = *streams_[stream];
 
   switch (scenario_->policy) {
     case Policy::None:
@@ -239,18 +261,21 @@ std::optional<bool> StreamDevices::bounds_a_second_device(std::size_t stream) {
     case Policy::IommuMap:
       return std::nullopt;
     case Policy::DmaRanges:
+      if (!bindings_.lower_dma_bound || first.dma_base == 0) return std::nullopt;
+      break;
     case Policy::ChildNodes:
     case Policy::Uniform:
     case Policy::IommuRanges:
     case Policy::DeviceTree:
+      if (first.reserved_regions.size() == 1) return std::nullopt;  // the software's MSI window
       break;
     case Policy::Runtime:
     case Policy::RuntimeHardened: {
       const kernel::Result<Device*> second = probe(sources_[stream]);
-      return second && reserve(**second, address, page) && iovas.find_iova(iovas.to_pfn(address)).has_value();
+      if (!second || !reserve(**second, address, page)) return std::nullopt;
+      return iovas.find_iova(iovas.to_pfn(address)).has_value();
     }
   }
-  if (scenario_->policy == Policy::DmaRanges && !bindings_.lower_dma_bound) return std::nullopt;
   const kernel::Result<Device*> second = probe(sources_[stream], [&](Device& device) {
     if (scenario_->policy == Policy::DmaRanges)
       device.dma_base = address + page;

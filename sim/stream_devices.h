@@ -40,7 +40,7 @@ class StreamDevices {
   [[nodiscard]] kernel::Device* of_stream(std::size_t stream) const { return streams_[stream]; }
 
   /// Whose DMA the driver's own buffers are; null: the non-pixel stream's device's.
-  [[nodiscard]] kernel::Device* of_node() const { return node_device_; }
+  [[nodiscard]] kernel::Device* of_node() const;
 
   /// Removes all devices and probes them again: are the bounds that there were still there? Nothing that was
   /// mapped survives it.
@@ -66,8 +66,8 @@ class StreamDevices {
   [[nodiscard]] kernel::Result<kernel::Device*> probe(
       const Source& source, const std::function<void(kernel::Device&)>& described = {});
   [[nodiscard]] kernel::Status probe_all();
-  [[nodiscard]] kernel::Status probe_node();
-  void set_mask(std::size_t stream);
+  [[nodiscard]] std::optional<std::uint64_t> mask_for(std::size_t stream) const;
+  void set_mask(kernel::Device& device, std::uint64_t mask);
   void attach_firmware(std::size_t stream);
   [[nodiscard]] bool reserves_at_run_time() const;
   [[nodiscard]] kernel::Status reserve(kernel::Device& device, kernel::DmaAddr start,
@@ -83,7 +83,7 @@ class StreamDevices {
   std::deque<kernel::Device> devices_;  ///< all that ever were: drivers hold on to them
   std::vector<Source> sources_;         ///< of the streams
   std::vector<kernel::Device*> streams_;
-  kernel::Device* node_device_ = nullptr;
+  kernel::Device* node_device_ = nullptr;  ///< null: it is not probed, or is none of Linux's business
   std::unique_ptr<kernel::DmaDomain> firmware_domain_;
 };
 

@@ -5,7 +5,6 @@
 #include "iommu/linux/arm_smmu.h"
 
 #include <algorithm>
-#include <set>
 
 namespace sidewinder::kernel {
 namespace {
@@ -147,10 +146,10 @@ void ArmSmmu::attach_smes(std::span<const StreamSpecifier> streams, S2crType typ
 }
 
 std::vector<std::size_t> ArmSmmu::entries_of(std::span<const StreamSpecifier> streams) const {
-  std::set<std::size_t> entries;
+  std::vector<std::size_t> entries;
   for (const StreamSpecifier& stream : streams)
-    if (const std::optional<std::size_t> index = entry_of(stream)) entries.insert(*index);
-  return {entries.begin(), entries.end()};
+    if (const std::optional<std::size_t> index = entry_of(stream)) entries.push_back(*index);
+  return entries;
 }
 
 unsigned ArmSmmu::stream_match_groups_used() const {

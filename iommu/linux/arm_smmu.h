@@ -72,8 +72,9 @@ class ArmSmmu {
   /// Translation.
   void attach_smes(std::span<const StreamSpecifier> streams, layout::smmuv2::S2crType type,
                    unsigned bank = 0);
-  /// The stream mapping entries of allocated streams, ascending, each once.
+  /// The stream mapping entries of allocated streams, in their order (smendx).
   [[nodiscard]] std::vector<std::size_t> entries_of(std::span<const StreamSpecifier> streams) const;
+  [[nodiscard]] bool entry_in_use(std::size_t entry) const { return entries_[entry].users != 0; }
 
   /// A context bank that was free; ENOSPC: none.
   [[nodiscard]] Result<unsigned> alloc_context_bank();

@@ -143,6 +143,7 @@ Result<DmaBuffer> DmaApi::map_pages(Device& device, DmaAddr iova, std::vector<Ph
 
 void DmaApi::free(Device& device, const DmaBuffer& buffer) {
   if (buffer.direct) return direct_free(*pages_, buffer);
+  if (device.domain == nullptr) return free_pages(buffer);  // its domain went, and what was mapped in it
   if (uses_dma_iommu(device))
     unmap_dma(device, buffer.iova, buffer.size);
   else

@@ -32,7 +32,8 @@ struct StreamSpecifier {
 
 /// The part of struct device that the DMA API reads.
 struct Device {
-  std::string name;  ///< dev_name(), as logs show it
+  std::string name;                 ///< dev_name(), as logs show it
+  std::string driver = "platform";  ///< dev_driver_string(): its bus's where no driver is bound
   std::vector<StreamSpecifier> streams;
   DmaDomain* domain = nullptr;                    ///< attached domain; null: DMA is not translated
   std::uint64_t dma_mask = 0xffff'ffff;           ///< highest address the device can put on the bus
@@ -44,6 +45,7 @@ struct Device {
   std::optional<PciFunction> pci{};  ///< none: a platform device
   Swiotlb* swiotlb = nullptr;        ///< bounce buffers; null: inactive
 
+  std::vector<DmaRegion> dma_range_map{};          ///< of its dma-ranges; empty: addresses are 1:1
   DmaAddr dma_base = 0;                            ///< lowest address that its dma-ranges allow
   DmaAddr dma_limit = ~DmaAddr{0};                 ///< highest
   std::vector<ReservedRegion> reserved_regions{};  ///< iommu_get_resv_regions()
@@ -87,7 +89,8 @@ class DmaApi {
   /// mapped there.
   [[nodiscard]] Result<DmaBuffer> map_at(Device& device, DmaAddr iova, std::uint64_t size);
 
-  /// dma_free_attrs(): unmaps, invalidates the TLB, frees the IOVA and the pages.
+  /// dma_free_attrs(): unmaps, invalidates the TLB, frees the IOVA and the pages; the pages alone where the
+  /// device has lost its domain meanwhile.
   void free(Device& device, const DmaBuffer& buffer);
 
  private:

@@ -24,6 +24,13 @@ struct DmaParameters {
   }
 };
 
+/// struct bus_dma_region: where a part of memory is for the device.
+struct DmaRegion {
+  std::uint64_t cpu_start = 0;
+  std::uint64_t dma_start = 0;
+  std::uint64_t size = 0;
+};
+
 /// One of a host bridge's windows (struct resource_entry), in the CPU's addresses, both ends inclusive.
 struct PciWindow {
   std::uint64_t start = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// DMA of a device that no IOMMU is set up for (kernel/dma/direct.c): its addresses are physical ones.
+// DMA of a device that no IOMMU is set up for (kernel/dma/direct.c): its addresses are its bus's for physical
+// ones.
 
 #ifndef SIDEWINDER_IOMMU_LINUX_DMA_DIRECT_H
 #define SIDEWINDER_IOMMU_LINUX_DMA_DIRECT_H

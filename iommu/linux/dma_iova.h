@@ -16,7 +16,7 @@ namespace sidewinder::kernel {
 
 /// iommu_dma_alloc_iova(): `size` bytes, whole granules, up to `mask`, the bus's limit and the domain's last
 /// address. Platform devices get the highest addresses there are; PCI devices are first tried below 4 GiB
-/// where their mask goes beyond: every time up to Linux 6.4, until that first fails from 6.5 on.
+/// where their mask goes beyond: every time up to Linux 6.5, until that first fails from 6.6 on.
 [[nodiscard]] std::optional<DmaAddr> alloc_dma_iova(DmaDomain& domain, Device& device, std::uint64_t size,
                                                     std::uint64_t mask);
 

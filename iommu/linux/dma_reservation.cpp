@@ -12,7 +12,7 @@ namespace {
 
 /// __IOMMU_DOMAIN_DMA_API: dma-iommu hands out its addresses. A type test for DMA alone misses lazy domains.
 bool has_iova_space(const DmaDomain& domain) {
-  return domain.type() != DomainType::Unmanaged;
+  return is_dma_domain(domain.type());
 }
 
 /// In struct iova an allocated and a reserved range look alike; in the kernel this needs a flag there.

@@ -52,27 +52,30 @@ class Iommu {
   void release_device(Device& device);
 
   /// iommu_domain_alloc() and iommu_attach_device(): an unmanaged domain of a driver's own, in place of the
-  /// default one, which keeps its context bank. EINVAL: no group, or one of several devices. EBUSY: its
+  /// default one, which keeps its context bank. ENODEV: no group. EINVAL: one of several devices. EBUSY: its
   /// driver's domain is attached already. Others as DmaDomain::create.
   [[nodiscard]] Result<std::unique_ptr<DmaDomain>> attach_unmanaged(Device& device);
-  /// iommu_detach_device() and iommu_domain_free().
+  /// iommu_detach_device() and iommu_domain_free(), of the domain that attach_unmanaged() gave.
   void detach_unmanaged(Device& device, std::unique_ptr<DmaDomain> domain);
 
   [[nodiscard]] const IommuGroup* group_of(const Device& device) const;
 
  private:
-  [[nodiscard]] Result<IommuGroup*> find_group(const Device& device) const;
+  [[nodiscard]] Result<IommuGroup*> group_for(const Device& device);
+  [[nodiscard]] IommuGroup& new_group();
   [[nodiscard]] Status join(IommuGroup& group, Device& device);
-  void leave(IommuGroup& group, Device& device);
+  void leave(Device& device);
+  void free_entries(Device& device);
+  void say(const Device& device, const char* what, unsigned group) const;
   void set_up_dma(IommuGroup& group, Device& device);
 
   ArmSmmu* smmu_;
   PageAllocator* pages_;
   const KernelLog* log_;
   IommuOptions options_;
-  unsigned next_group_ = 0;
-  std::vector<std::unique_ptr<IommuGroup>> groups_;
-  std::map<std::size_t, IommuGroup*> group_of_entry_;  ///< by stream mapping entry (s2crs[].group)
+  std::map<unsigned, std::unique_ptr<IommuGroup>> groups_;  ///< by id
+  std::map<std::size_t, IommuGroup*> group_of_entry_;       ///< by stream mapping entry (s2crs[].group)
+  std::map<const Device*, IommuGroup*> group_of_device_;    ///< dev->iommu_group; only looked up
 };
 
 }  // namespace sidewinder::kernel

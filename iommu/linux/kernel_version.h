@@ -26,10 +26,10 @@ namespace since {
 /// of_iommu_get_resv_regions() reads memory-region's iommu-addresses.
 inline constexpr KernelVersion iommu_addresses{6, 3};
 /// A domain stays lazy only on an IOMMU with IOMMU_CAP_DEFERRED_FLUSH; before, the type alone decides.
-inline constexpr KernelVersion deferred_flush_capability{6, 4};
+inline constexpr KernelVersion deferred_flush_capability{6, 5};
 /// pci_32bit_workaround: once 32-bit addresses ran out, a PCI device stays above; before, every allocation
 /// tries below 4 GiB first. Both only without iommu.forcedac.
-inline constexpr KernelVersion pci_32bit_latch{6, 5};
+inline constexpr KernelVersion pci_32bit_latch{6, 6};
 /// One flush queue of 32768 entries and 1 s for IOMMUs whose flushes are costly; before, only a queue a CPU.
 inline constexpr KernelVersion single_flush_queue{6, 7};
 /// The IOVA caches' depot is a list that a worker trims; before, an array of 32 magazines.
@@ -40,14 +40,13 @@ inline constexpr KernelVersion dma_ranges_upper_bound_only{6, 10};
 /// A bounced buffer has whole granules for itself, zero around it; before, what the device only writes was
 /// zeroed, and with min_align_mask the end of a granule could be another's.
 inline constexpr KernelVersion bounced_granules{6, 10};
-/// arm_smmu_print_context_fault_info(): context faults are logged with their registers decoded.
+/// arm_smmu_print_context_fault_info(): context faults are logged with their registers decoded. 6.11 does so,
+/// too, but first released with the line before them demoted to debug.
 inline constexpr KernelVersion decoded_context_faults{6, 12};
 /// dma_iova_try_alloc(), dma_iova_link() and the rest of the two-step API.
 inline constexpr KernelVersion two_step_dma{6, 16};
 /// iommu-map entries as wide as the IOMMU's #iommu-cells say (five cells for two); before, four.
 inline constexpr KernelVersion iommu_map_cells{7, 0};
-/// The proposed property that lists the usable I/O virtual addresses.
-inline constexpr KernelVersion iommu_ranges{7, 0};
 
 }  // namespace since
 

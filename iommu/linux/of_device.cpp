@@ -8,14 +8,18 @@
 namespace sidewinder::kernel {
 namespace {
 
-constexpr const char* bus_name = "platform";  // dev_driver_string() of a device without a driver
-
 StreamSpecifier stream(const IommuSpecifier& specifier) {
   return {specifier.sid, specifier.mask};
 }
 
 void say(const KernelLog& log, const Device& device, const std::vector<std::string>& lines) {
-  for (const std::string& line : lines) log.dev(LogLevel::Warn, bus_name, device.name, line);
+  // What begins so is printed without a device (pr_fmt of drivers/of/).
+  for (const std::string& line : lines) {
+    if (line.rfind("OF: ", 0) == 0)
+      log.print(LogLevel::Err, line);
+    else
+      log.dev(LogLevel::Warn, device.driver, device.name, line);
+  }
 }
 
 /// arm_smmu_get_resv_regions(): where software maps MSI doorbells.
@@ -64,7 +68,7 @@ void add_reserved_regions(Device& device, const DeviceTree& tree, const std::str
 OfBindings bindings_of(KernelVersion version, bool backport) {
   return {.iommu_addresses = backport || version >= since::iommu_addresses,
           .iommu_map_cells = backport || version >= since::iommu_map_cells,
-          .iommu_ranges = backport || version >= since::iommu_ranges,
+          .iommu_ranges = backport,  // proposed, in no release
           .lower_dma_bound = version < since::dma_ranges_upper_bound_only};
 }
 
@@ -79,6 +83,7 @@ Status configure_device(Device& device, const DeviceTree& tree, const std::strin
   device.dma_mask &= limits.mask;
   device.coherent_dma_mask &= limits.mask;
   device.bus_dma_limit = limits.bus_dma_limit;
+  for (const DmaRange& range : limits.map) device.dma_range_map.push_back({range.cpu, range.bus, range.size});
   device.dma_base = limits.start;
   device.dma_limit = limits.bus_dma_limit != 0 ? limits.bus_dma_limit : limits.mask;
 

@@ -81,3 +81,15 @@ TEST_CASE("a direct buffer must lie within the coherent mask and what the bus le
   device.bus_dma_limit = memory_base + 256 * MiB;
   CHECK(direct_alloc(setup.host.pages, device, page));
 }
+
+TEST_CASE("dma-ranges say what address a direct buffer has, and whether it has one") {
+  DmaFixture setup;
+  Device device;
+  device.dma_range_map = {{.cpu_start = memory_base + 64 * MiB, .dma_start = 0, .size = MiB},
+                          {.cpu_start = memory_base, .dma_start = 0x1000'0000, .size = MiB}};
+  const Result<DmaBuffer> buffer = direct_alloc(setup.host.pages, device, page);
+  REQUIRE(buffer);
+  CHECK(buffer->iova == phys_of(*buffer, 0) - memory_base + 0x1000'0000);
+  device.dma_range_map.pop_back();  // what is left does not reach the lowest pages
+  CHECK(error_of(setup, device, page) == Errno::ENOMEM_);
+}

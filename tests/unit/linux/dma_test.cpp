@@ -234,6 +234,17 @@ TEST_CASE("a coherent device's memory is cacheable, another's is not") {
   CHECK(coherent.shareability == 3);
 }
 
+TEST_CASE("of a device that lost its domain the pages are freed") {
+  Setup setup;
+  const std::uint64_t before = setup.host.pages.pages_in_use();
+  const DmaBuffer buffer = setup.alloc(3 * page);
+  setup.device.domain = nullptr;
+  const std::uint64_t in_use = setup.host.pages.pages_in_use();
+  setup.dma.free(setup.device, buffer);
+  CHECK(setup.host.pages.pages_in_use() == in_use - 3);
+  CHECK(setup.host.pages.pages_in_use() >= before);
+}
+
 TEST_CASE("what is freed faults, and its address and pages are used again") {
   Setup setup;
   const DmaBuffer buffer = setup.alloc(40 * page);

@@ -184,7 +184,7 @@ TEST_CASE("the large queue takes 32767 entries, of all CPUs") {
 
 TEST_CASE("from 6.4 on a lazy domain on an IOMMU that cannot defer becomes strict") {
   const auto [version, capable, lazy] = GENERATE(table<KernelVersion, bool, bool>(
-      {{{6, 3}, false, true}, {{6, 4}, false, false}, {{6, 4}, true, true}}));
+      {{{6, 4}, false, true}, {{6, 5}, false, false}, {{6, 5}, true, true}}));
   DmaFixture setup(DomainType::DmaFq);
   REQUIRE(init_domain(*setup.domain, setup.device, {.version = version, .deferred_flush = capable}));
   CHECK((setup.domain->type() == DomainType::DmaFq) == lazy);

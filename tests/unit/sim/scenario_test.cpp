@@ -240,7 +240,7 @@ TEST_CASE("a scenario's own fields") {
 TEST_CASE("a kernel's release and command line") {
   CHECK(load_with("\"6.12\"", "\"v6.1\"").kernel.version == kernel::KernelVersion{6, 1});
   CHECK(load_with("\"6.12\"", "\"7.0\"").kernel.version == kernel::KernelVersion{7, 0});
-  for (const char* text : {"6.0", "7.1", "6", "six", "vv6.1", "6.12-rc1"}) {
+  for (const char* text : {"6.0", "6.20", "7.1", "6", "six", "vv6.1", "6.12-rc1", "6.01", "06.1"}) {
     CAPTURE(text);
     CHECK(error_with("6.12", text) == "scenarios/s.toml:7: kernel.version is '" + std::string(text) +
                                           "': it must be a release from 6.1 to 7.0");
