@@ -193,14 +193,15 @@ void ArmSmmu::enable_context_bank(unsigned bank, const ContextBankSetup& setup) 
                .set<SCTLR::ASIDPNE>(1)
                .set<SCTLR::M>(1)
                .raw);
-  if (!bus_->request_irq(platform_.context_irqs[bank], [this, bank] { handle_context_fault(bank); }))
+  if (!bus_->request_irq(platform_.context_irqs[bank], irq_owner(bank), IrqSharing::Shared,
+                         [this, bank] { handle_context_fault(bank); }))
     say(LogLevel::Err, "failed to request context IRQ " + std::to_string(bank) + " (" +
                            std::to_string(platform_.context_irqs[bank]) + ")");
 }
 
 void ArmSmmu::free_context_bank(unsigned bank, std::uint16_t asid) {
   cb_write(bank, cb::SCTLR, 0);
-  bus_->free_irq(platform_.context_irqs[bank]);
+  bus_->free_irq(platform_.context_irqs[bank], irq_owner(bank));
   tlb_invalidate_asid(bank, asid);  // free_io_pgtable_ops(): the bank's next user has the same ASID
   context_map_.reset(bank);
 }

@@ -131,6 +131,8 @@ class ArmSmmu {
   [[nodiscard]] std::optional<std::size_t> entry_of(const StreamSpecifier& stream) const;
   [[nodiscard]] bool release_entry(std::size_t index);
   void tlb_sync(PhysAddr sync, PhysAddr status);
+  /// Something of the bank alone.
+  [[nodiscard]] IrqOwner irq_owner(unsigned bank) const { return &bank_locks_[bank]; }
   void handle_context_fault(unsigned bank);
   void handle_global_fault();
   void say(LogLevel level, std::string_view text) const;

@@ -44,7 +44,9 @@ Status ArmSmmu::probe() {
     return fail(Errno::ENODEV_);
   }
   for (std::size_t index = 0; index < platform_.global_irqs.size(); ++index) {
-    if (bus_->request_irq(platform_.global_irqs[index], [this] { handle_global_fault(); })) continue;
+    if (bus_->request_irq(platform_.global_irqs[index], this, IrqSharing::Shared,
+                          [this] { handle_global_fault(); }))
+      continue;
     say(LogLevel::Err,
         format("error -EBUSY: failed to request global IRQ %zu (%u)", index, platform_.global_irqs[index]));
     return fail(Errno::EBUSY_);
