@@ -38,6 +38,8 @@ Status ArmSmmu::probe() {
   for (Status (ArmSmmu::*step)() : {&ArmSmmu::probe_id0, &ArmSmmu::probe_id1, &ArmSmmu::probe_id2})
     if (Status status = (this->*step)(); !status) return status;
 
+  if (platform_.implementation == SmmuImplementation::Qualcomm) probe_qualcomm();
+
   if (context_banks_ > platform_.context_irqs.size()) {
     say(LogLevel::Err, format("found only %zu context irq(s) but %u required", platform_.context_irqs.size(),
                               context_banks_));

@@ -13,6 +13,7 @@ sidewinder_test(linux_io_pgtable_unmap_test SOURCES io_pgtable_unmap_test.cpp LI
 sidewinder_test(linux_io_pgtable_random_test SOURCES io_pgtable_random_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_arm_smmu_probe_test SOURCES arm_smmu_probe_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_arm_smmu_test SOURCES arm_smmu_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_arm_smmu_qcom_test SOURCES arm_smmu_qcom_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_direct_test SOURCES dma_direct_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_domain_test SOURCES dma_domain_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_test SOURCES dma_test.cpp LIBS sidewinder_plain_machine)
