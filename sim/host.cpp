@@ -2,6 +2,7 @@
 
 #include "sim/host.h"
 
+#include <algorithm>
 #include <tlm>
 #include <utility>
 
@@ -29,13 +30,26 @@ Host::Host(const sc_core::sc_module_name& name, const sc_core::sc_time& interrup
   spawn_thread("worker", [this] { run_worker(); });
 }
 
-sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS>& Host::interrupt_line(unsigned irq) {
+bool Host::InterruptLine::high() const {
+  return std::any_of(sources.begin(), sources.end(),
+                     [](const InterruptSource& source) { return source.read(); });
+}
+
+sc_core::sc_event_or_list Host::InterruptLine::changed() const {
+  sc_core::sc_event_or_list events;
+  for (const InterruptSource& source : sources) events |= source.value_changed_event();
+  return events;
+}
+
+Host::InterruptSource& Host::interrupt_source(unsigned irq) {
   std::unique_ptr<InterruptLine>& line = lines_[irq];
+  const std::string number = std::to_string(irq);
   if (!line) {
-    line = std::make_unique<InterruptLine>("irq" + std::to_string(irq));
-    spawn_thread("irq_thread" + std::to_string(irq), [this, served = line.get()] { serve(*served); });
+    line = std::make_unique<InterruptLine>();
+    spawn_thread("irq_thread" + number, [this, served = line.get()] { serve(*served); });
   }
-  return line->signal;
+  return line->sources.emplace_back(
+      ("irq" + number + "_source" + std::to_string(line->sources.size())).c_str());
 }
 
 void Host::spawn(const std::string& name, Callback body) {
@@ -79,41 +93,49 @@ void Host::delay_ns(std::uint64_t duration) {
   sc_core::wait(nanoseconds(duration));
 }
 
-bool Host::request_irq(unsigned irq, Callback handler) {
+bool Host::request_irq(unsigned irq, kernel::IrqOwner owner, kernel::IrqSharing sharing, Callback handler) {
   const auto found = lines_.find(irq);
-  if (found == lines_.end() || found->second->handler) return false;
-  found->second->handler = std::move(handler);
+  if (found == lines_.end() || !found->second->actions.add(owner, sharing, std::move(handler))) return false;
   found->second->requested.notify(sc_core::SC_ZERO_TIME);
   return true;
 }
 
-void Host::free_irq(unsigned irq) {
+void Host::free_irq(unsigned irq, kernel::IrqOwner owner) {
   const auto found = lines_.find(irq);
   if (found == lines_.end()) return;
   while (found->second->serving) sc_core::wait(found->second->served);
-  found->second->handler = nullptr;
+  found->second->actions.remove(owner);
 }
 
-/// The handler is called again as long as the line is high, after the latency each time: an interrupt that is
-/// raised while it is being served is not lost, and one whose cause went away meanwhile does not come.
+/// The handlers are called again as long as the line is high, after the latency each time: an interrupt that
+/// is raised while it is being served is not lost, and one whose cause went away meanwhile does not come.
 void Host::serve(InterruptLine& line) {
+  const sc_core::sc_event_or_list changed = line.changed();
   for (;;) {
-    if (!line.handler) {
+    if (line.actions.empty()) {
       sc_core::wait(line.requested);
       continue;
     }
-    if (!line.signal.read()) {
-      sc_core::wait(line.signal.value_changed_event() | line.requested);
+    if (!line.high()) {
+      sc_core::wait(changed | line.requested);
       continue;
     }
-    sc_core::wait(interrupt_latency_, line.signal.negedge_event());
-    if (!line.signal.read() || !line.handler) continue;
+    wait_while_high(line, changed);
+    if (!line.high() || line.actions.empty()) continue;
     line.serving = true;
-    line.handler();
+    line.actions.call();
     line.serving = false;
     line.served.notify(sc_core::SC_ZERO_TIME);
     sc_core::wait(sc_core::SC_ZERO_TIME);  // until the line has followed what the handler did
   }
+}
+
+/// For the latency, unless the line goes low. A source that follows another does not shorten it.
+void Host::wait_while_high(const InterruptLine& line, const sc_core::sc_event_or_list& changed) const {
+  const sc_core::sc_time due = sc_core::sc_time_stamp() + interrupt_latency_;
+  do {
+    sc_core::wait(due - sc_core::sc_time_stamp(), changed);
+  } while (line.high() && sc_core::sc_time_stamp() < due);
 }
 
 void Host::schedule(std::uint64_t delay, Callback work) {

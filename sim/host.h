@@ -9,6 +9,7 @@
 #include <tlm_utils/simple_initiator_socket.h>
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "iommu/linux/host_bus.h"
+#include "iommu/linux/irq_actions.h"
 
 namespace sidewinder::sim {
 
@@ -26,8 +28,10 @@ class Host : public sc_core::sc_module, public kernel::HostBus {
 
   Host(const sc_core::sc_module_name& name, const sc_core::sc_time& interrupt_latency);
 
-  /// The line of an interrupt, to be bound to whatever drives it; the same one each time.
-  [[nodiscard]] sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS>& interrupt_line(unsigned irq);
+  using InterruptSource = sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS>;
+
+  /// A new source of the interrupt, to be bound to what drives it. The line is high while any source is.
+  [[nodiscard]] InterruptSource& interrupt_source(unsigned irq);
 
   /// A thread of the software's own, from the start of the simulation. Not after that.
   void spawn(const std::string& name, Callback body);
@@ -38,26 +42,29 @@ class Host : public sc_core::sc_module, public kernel::HostBus {
                            kernel::Security security) override;
   [[nodiscard]] std::uint64_t now_ns() const override;
   void delay_ns(std::uint64_t duration) override;
-  [[nodiscard]] bool request_irq(unsigned irq, Callback handler) override;
-  void free_irq(unsigned irq) override;
+  [[nodiscard]] bool request_irq(unsigned irq, kernel::IrqOwner owner, kernel::IrqSharing sharing,
+                                 Callback handler) override;
+  void free_irq(unsigned irq, kernel::IrqOwner owner) override;
   void schedule(std::uint64_t delay, Callback work) override;
   [[nodiscard]] bool wait(kernel::Completion& completion, std::uint64_t timeout) override;
   void complete(kernel::Completion& completion) override;
 
  private:
   struct InterruptLine {
-    explicit InterruptLine(const std::string& name) : signal(name.c_str()) {}
+    [[nodiscard]] bool high() const;
+    [[nodiscard]] sc_core::sc_event_or_list changed() const;  ///< some source
 
-    sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS> signal;
+    std::deque<InterruptSource> sources;
     sc_core::sc_event requested;
     sc_core::sc_event served;
-    Callback handler;  ///< empty: nobody asked for it
+    kernel::IrqActions actions;  ///< empty: nobody asked for it
     bool serving = false;
   };
 
   bool access(tlm::tlm_command command, kernel::PhysAddr address, unsigned char* data, std::size_t length,
               kernel::Security security);
   void serve(InterruptLine& line);
+  void wait_while_high(const InterruptLine& line, const sc_core::sc_event_or_list& changed) const;
   void run_worker();
 
   sc_core::sc_time interrupt_latency_;

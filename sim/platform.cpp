@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <map>
 #include <string>
 
 #include "sim/board.h"
@@ -81,24 +80,6 @@ void check_regions(const Scenario& scenario, const PlatformDescription& descript
     if (index != 0 && regions[index - 1].range.base + regions[index - 1].range.size > region.range.base)
       throw tree_error(scenario, region.path, what + " overlaps " + regions[index - 1].path);
   }
-}
-
-/// An interrupt line here has one source and one handler.
-void check_interrupts(const Scenario& scenario, const PlatformDescription& description) {
-  std::map<unsigned, std::string> users;
-  const auto use = [&](const kernel::Interrupt& interrupt, const std::string& path, const std::string& what) {
-    const auto [user, fresh] = users.emplace(interrupt.intid, path + " (" + what + ")");
-    if (!fresh)
-      throw tree_error(scenario, path,
-                       "the interrupt of its " + what + ", INTID " + std::to_string(interrupt.intid) +
-                           ", is also that of " + user->second + "; shared interrupt lines are not modelled");
-  };
-  for (const kernel::Interrupt& interrupt : description.smmu.global_interrupts)
-    use(interrupt, description.smmu.path, "global faults");
-  for (unsigned bank = 0; bank < description.smmu_config.context_banks; ++bank)
-    use(description.smmu.context_interrupts[bank], description.smmu.path,
-        "context bank " + std::to_string(bank));
-  for (const kernel::DeviceNode& node : description.devices) use(node.interrupts.front(), node.path, "VPU");
 }
 
 constexpr unsigned most_banks = 128;  // IHI 0062 SMMU_IDR1.NUMCB
@@ -227,7 +208,6 @@ PlatformDescription describe_platform(const Scenario& given) {
     description.used.memory_from_scenario = tree.memory().empty();
     description.smmu_config = smmu_config(scenario, description.smmu);
     check_regions(scenario, description);
-    check_interrupts(scenario, description);
     return description;
   } catch (const kernel::DeviceTreeError& error) {
     throw to_input_error(scenario.platform, error);
@@ -249,12 +229,13 @@ Platform::Platform(const Scenario& scenario, const PlatformDescription& descript
   bus_.map(smmu_.regs, description.smmu.reg.base, description.smmu.reg.size);
   // The first is SMMU_NSgIrpt. Others (the configuration access fault's, the Secure ones) are never raised
   // here.
-  for (const kernel::Interrupt& interrupt : description.smmu.global_interrupts)
-    static_cast<void>(host_.interrupt_line(interrupt.intid));
-  if (!description.smmu.global_interrupts.empty())
-    smmu_.global_interrupt_line(host_.interrupt_line(description.smmu.global_interrupts.front().intid));
+  for (std::size_t index = 0; index < description.smmu.global_interrupts.size(); ++index) {
+    Host::InterruptSource& source = host_.interrupt_source(description.smmu.global_interrupts[index].intid);
+    if (index == 0) smmu_.global_interrupt_line(source);
+  }
   for (unsigned bank = 0; bank < description.smmu_config.context_banks; ++bank)
-    smmu_.context_interrupt_line[bank](host_.interrupt_line(description.smmu.context_interrupts[bank].intid));
+    smmu_.context_interrupt_line[bank](
+        host_.interrupt_source(description.smmu.context_interrupts[bank].intid));
 
   for (std::size_t index = 0; index < description.devices.size(); ++index) {
     const kernel::DeviceNode& node = description.devices[index];
@@ -264,7 +245,7 @@ Platform::Platform(const Scenario& scenario, const PlatformDescription& descript
     bus_.map(vpu.regs, node.reg.front().base, node.reg.front().size);
     vpu.dma.bind(smmu_.client[index]);
     smmu_.out[index].bind(bus_.in);
-    vpu.irq(host_.interrupt_line(node.interrupts.front().intid));
+    vpu.irq(host_.interrupt_source(node.interrupts.front().intid));
   }
 }
 

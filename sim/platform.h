@@ -34,7 +34,7 @@ struct PlatformDescription {
 
 /// Reads the device tree and holds it against the profile. Throws InputError where they do not fit each
 /// other, or where Linux could not use what they describe.
-[[nodiscard]] PlatformDescription describe_platform(const Scenario& scenario);
+[[nodiscard]] PlatformDescription describe_platform(const Scenario& given);
 
 /// Elaborates: one a process. The scenario's profile is the description's.
 class Platform {

@@ -25,6 +25,8 @@ kernel::ArmSmmuPlatform smmu_platform(const kernel::SmmuNode& node, const Kernel
           .size = node.reg.size,
           .global_irqs = intids(node.global_interrupts),
           .context_irqs = intids(node.context_interrupts),
+          .model = node.model,
+          .implementation = node.implementation,
           .dma_coherent = node.dma_coherent,
           .disable_bypass = options.disable_bypass,
           .version = options.version};

@@ -64,11 +64,10 @@ S2CR ArmSmmu::unattached() const {
 
 void ArmSmmu::write_entry(std::size_t index) {
   const StreamMapEntry& entry = entries_[index];
-  const auto slot = static_cast<std::uint32_t>(index * 4);
-  gr0_write(gr0::S2CR + slot, entry.s2cr.raw);
+  write_s2cr(index);
   const SMR smr =
-      SMR{}.set<SMR::ID>(entry.id).set<SMR::MASK>(entry.mask).set<SMR::VALID>(entry.users != 0 ? 1 : 0);
-  gr0_write(gr0::SMR + slot, smr.raw);
+      SMR{}.set<SMR::ID>(entry.id).set<SMR::MASK>(entry.mask).set<SMR::VALID>(entry.valid ? 1 : 0);
+  gr0_write(gr0::SMR + static_cast<std::uint32_t>(index * 4), smr.raw);
 }
 
 /// An entry that covers all of (id, mask), or else a free one. One that covers a part of it would leave
@@ -77,7 +76,7 @@ Result<std::size_t> ArmSmmu::find_entry(std::uint16_t id, std::uint16_t mask) co
   std::size_t free = entries_.size();
   for (std::size_t index = 0; index < entries_.size(); ++index) {
     const StreamMapEntry& entry = entries_[index];
-    if (entry.users == 0) {
+    if (!entry.valid) {
       free = std::min(free, index);
       continue;
     }
@@ -92,7 +91,7 @@ Result<std::size_t> ArmSmmu::find_entry(std::uint16_t id, std::uint16_t mask) co
 /// The entry of an allocated stream: overlaps are refused, so that exactly one covers it.
 std::optional<std::size_t> ArmSmmu::entry_of(const StreamSpecifier& stream) const {
   const Result<std::size_t> index = find_entry(stream.id, stream.mask);
-  if (!index || entries_[*index].users == 0) return std::nullopt;
+  if (!index || !entries_[*index].valid) return std::nullopt;
   return *index;
 }
 
@@ -100,6 +99,7 @@ std::optional<std::size_t> ArmSmmu::entry_of(const StreamSpecifier& stream) cons
 bool ArmSmmu::release_entry(std::size_t index) {
   StreamMapEntry& entry = entries_[index];
   if (--entry.users != 0) return false;
+  entry.valid = false;
   entry.s2cr = unattached();
   return true;
 }
@@ -117,10 +117,10 @@ Status ArmSmmu::alloc_smes(std::span<const StreamSpecifier> streams) {
       return fail(index.error());
     }
     StreamMapEntry& entry = entries_[*index];
-    if (entry.users++ == 0) {
+    if (entry.users++ == 0) {  // one that the boot loader left is narrowed to this stream
+      entry.valid = true;
       entry.id = stream.id;
       entry.mask = stream.mask;
-      entry.s2cr = unattached();
     }
     taken.push_back(*index);
   }
@@ -141,7 +141,7 @@ void ArmSmmu::attach_smes(std::span<const StreamSpecifier> streams, S2crType typ
     const std::optional<std::size_t> index = entry_of(stream);
     if (!index || entries_[*index].s2cr.raw == s2cr.raw) continue;
     entries_[*index].s2cr = s2cr;
-    gr0_write(gr0::S2CR + static_cast<std::uint32_t>(*index * 4), s2cr.raw);
+    write_s2cr(*index);
   }
 }
 
@@ -154,7 +154,7 @@ std::vector<std::size_t> ArmSmmu::entries_of(std::span<const StreamSpecifier> st
 
 unsigned ArmSmmu::stream_match_groups_used() const {
   return static_cast<unsigned>(std::count_if(entries_.begin(), entries_.end(),
-                                             [](const StreamMapEntry& entry) { return entry.users != 0; }));
+                                             [](const StreamMapEntry& entry) { return entry.valid; }));
 }
 
 Result<unsigned> ArmSmmu::alloc_context_bank() {
@@ -192,14 +192,15 @@ void ArmSmmu::enable_context_bank(unsigned bank, const ContextBankSetup& setup) 
                .set<SCTLR::ASIDPNE>(1)
                .set<SCTLR::M>(1)
                .raw);
-  if (!bus_->request_irq(platform_.context_irqs[bank], [this, bank] { handle_context_fault(bank); }))
+  if (!bus_->request_irq(platform_.context_irqs[bank], irq_owner(bank), IrqSharing::Shared,
+                         [this, bank] { handle_context_fault(bank); }))
     say(LogLevel::Err, "failed to request context IRQ " + std::to_string(bank) + " (" +
                            std::to_string(platform_.context_irqs[bank]) + ")");
 }
 
 void ArmSmmu::free_context_bank(unsigned bank, std::uint16_t asid) {
   cb_write(bank, cb::SCTLR, 0);
-  bus_->free_irq(platform_.context_irqs[bank]);
+  bus_->free_irq(platform_.context_irqs[bank], irq_owner(bank));
   tlb_invalidate_asid(bank, asid);  // free_io_pgtable_ops(): the bank's next user has the same ASID
   context_map_.reset(bank);
 }
@@ -215,6 +216,16 @@ void ArmSmmu::tlb_invalidate_range(unsigned bank, std::uint16_t asid, std::uint6
   for (std::uint64_t done = 0; done < size; done += granule)
     cb_write64(bank, operation,
                TLBIVA{}.set<TLBIVA::Address>((iova + done) >> 12).set<TLBIVA::ASID>(asid).raw);
+}
+
+void ArmSmmu::tlb_invalidate_walk(unsigned bank, std::uint16_t asid, std::uint64_t iova, std::uint64_t size,
+                                  std::uint64_t granule) {
+  if (platform_.implementation == SmmuImplementation::Qualcomm) {
+    tlb_invalidate_asid(bank, asid);
+    return;
+  }
+  tlb_invalidate_range(bank, asid, iova, size, granule, false);
+  tlb_sync_context(bank);
 }
 
 void ArmSmmu::tlb_sync_context(unsigned bank) {
@@ -252,7 +263,7 @@ void ArmSmmu::reset() {
   cr0.set<sCR0::VMIDPNE>(1).set<sCR0::PTM>(1).set<sCR0::CLIENTPD>(0);
   cr0.set<sCR0::USFCFG>(platform_.disable_bypass ? 1 : 0);
   cr0.set<sCR0::FB>(0).set<sCR0::BSU>(0);
-  reset_mmu500();
+  if (platform_.model == SmmuModel::Mmu500) reset_mmu500();
 
   {
     const SpinLock::Guard guard(global_sync_lock_, *bus_);
@@ -273,7 +284,7 @@ void ArmSmmu::reset_mmu500() {
 /// Which ID and mask bits the SMRs really have, tried on one that is not in use.
 void ArmSmmu::test_smr_masks() {
   const auto unused = std::find_if(entries_.begin(), entries_.end(),
-                                   [](const StreamMapEntry& entry) { return entry.users == 0; });
+                                   [](const StreamMapEntry& entry) { return !entry.valid; });
   if (unused == entries_.end()) return;
   const std::uint32_t smr = gr0::SMR + static_cast<std::uint32_t>((unused - entries_.begin()) * 4);
   gr0_write(smr, SMR{}.set<SMR::ID>(stream_id_mask_).raw);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "iommu/layout/smmuv2.h"
+#include "iommu/linux/device_tree_nodes.h"
 #include "iommu/linux/dma.h"
 #include "iommu/linux/errno.h"
 #include "iommu/linux/host_bus.h"
@@ -32,6 +33,8 @@ struct ArmSmmuPlatform {
   std::uint64_t size = 0;
   std::vector<unsigned> global_irqs;
   std::vector<unsigned> context_irqs;  ///< by context bank
+  SmmuModel model = SmmuModel::Mmu500;
+  SmmuImplementation implementation = SmmuImplementation::Arm;
   bool dma_coherent = false;
   bool disable_bypass = true;  ///< arm-smmu.disable_bypass: streams without an entry fault
   KernelVersion version{};     ///< from 6.12 on context faults are logged with their registers decoded
@@ -89,6 +92,10 @@ class ArmSmmu {
   /// By address, `granule` apart, in [iova, iova + size): leaf entries only, or all. Does not wait.
   void tlb_invalidate_range(unsigned bank, std::uint16_t asid, std::uint64_t iova, std::uint64_t size,
                             std::uint64_t granule, bool leaf_only);
+  /// arm_smmu_tlb_inv_walk_s1(): what a table that goes away translated, and waits. Qualcomm's: the whole
+  /// ASID.
+  void tlb_invalidate_walk(unsigned bank, std::uint16_t asid, std::uint64_t iova, std::uint64_t size,
+                           std::uint64_t granule);
   void tlb_sync_context(unsigned bank);
 
   [[nodiscard]] unsigned va_bits() const { return va_bits_; }
@@ -109,7 +116,8 @@ class ArmSmmu {
     layout::smmuv2::S2CR s2cr;
     std::uint16_t id = 0;
     std::uint16_t mask = 0;
-    unsigned users = 0;  ///< 0: the SMR is invalid
+    bool valid = false;
+    unsigned users = 0;  ///< 0 in a valid entry: the boot loader left it, and it is nobody's yet
   };
 
   [[nodiscard]] std::uint32_t gr0_read(std::uint32_t offset) const;
@@ -127,13 +135,19 @@ class ArmSmmu {
   void preserve_boot_mappings();
   void reset();
   void reset_mmu500();
+  void probe_qualcomm();
+  void reserve_bypass_bank();
+  void take_over_boot_entries();
   void test_smr_masks();
   [[nodiscard]] layout::smmuv2::S2CR unattached() const;
   void write_entry(std::size_t index);
+  void write_s2cr(std::size_t index);
   [[nodiscard]] Result<std::size_t> find_entry(std::uint16_t id, std::uint16_t mask) const;
   [[nodiscard]] std::optional<std::size_t> entry_of(const StreamSpecifier& stream) const;
   [[nodiscard]] bool release_entry(std::size_t index);
   void tlb_sync(PhysAddr sync, PhysAddr status);
+  /// Something of the bank alone.
+  [[nodiscard]] IrqOwner irq_owner(unsigned bank) const { return &bank_locks_[bank]; }
   void handle_context_fault(unsigned bank);
   void log_decoded_fault(layout::smmuv2::FSR fsr, layout::smmuv2::FSYNR0 fsynr0,
                          std::uint32_t cbfrsynra) const;
@@ -155,6 +169,8 @@ class ArmSmmu {
   std::uint16_t smr_mask_mask_ = 0;
   std::vector<StreamMapEntry> entries_;
   std::bitset<max_context_banks> context_map_;
+  std::optional<unsigned>
+      bypass_bank_;  ///< stands for S2CR's bypass, where the firmware does not let that be
   std::array<SpinLock, max_context_banks> bank_locks_;
   SpinLock global_sync_lock_;
 };

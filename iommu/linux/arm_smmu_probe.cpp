@@ -38,13 +38,17 @@ Status ArmSmmu::probe() {
   for (Status (ArmSmmu::*step)() : {&ArmSmmu::probe_id0, &ArmSmmu::probe_id1, &ArmSmmu::probe_id2})
     if (Status status = (this->*step)(); !status) return status;
 
+  if (platform_.implementation == SmmuImplementation::Qualcomm) probe_qualcomm();
+
   if (context_banks_ > platform_.context_irqs.size()) {
     say(LogLevel::Err, format("found only %zu context irq(s) but %u required", platform_.context_irqs.size(),
                               context_banks_));
     return fail(Errno::ENODEV_);
   }
   for (std::size_t index = 0; index < platform_.global_irqs.size(); ++index) {
-    if (bus_->request_irq(platform_.global_irqs[index], [this] { handle_global_fault(); })) continue;
+    if (bus_->request_irq(platform_.global_irqs[index], this, IrqSharing::Shared,
+                          [this] { handle_global_fault(); }))
+      continue;
     say(LogLevel::Err,
         format("error -EBUSY: failed to request global IRQ %zu (%u)", index, platform_.global_irqs[index]));
     return fail(Errno::EBUSY_);

@@ -142,8 +142,7 @@ void DmaDomain::flush_iotlb_all() {
 }
 
 void DmaDomain::flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t granule) {
-  smmu_->tlb_invalidate_range(bank_, asid(), iova, size, granule, false);
-  smmu_->tlb_sync_context(bank_);
+  smmu_->tlb_invalidate_walk(bank_, asid(), iova, size, granule);
 }
 
 void DmaDomain::add_page(std::uint64_t iova, std::uint64_t granule) {

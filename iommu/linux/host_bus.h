@@ -25,6 +25,12 @@ struct Completion {
   std::uint32_t done = 0;
 };
 
+/// Which of a line's handlers is meant: an address that is its driver's own (dev_id).
+using IrqOwner = const void*;
+
+/// Whether a handler suffers others on its line (IRQF_SHARED).
+enum class IrqSharing : std::uint8_t { Exclusive, Shared };
+
 /// An access completes before the call returns and never yields, so software sees its own writes in order and
 /// a write that rings a doorbell has been acted on when it returns. Only the functions marked "yields" let
 /// other software or simulated time run: an interrupt handler, timer or deferred work may run at every yield,
@@ -44,10 +50,13 @@ class HostBus {
   virtual void delay_ns(std::uint64_t duration) = 0;  ///< yields
 
   /// Calls `handler` in a thread of this interrupt's own while the (level-sensitive) line `irq` is high,
-  /// after the platform's interrupt latency each time. One handler an interrupt; a second request replaces
-  /// nothing and returns false (-EBUSY in Linux).
-  [[nodiscard]] virtual bool request_irq(unsigned irq, Callback handler) = 0;
-  virtual void free_irq(unsigned irq) = 0;  ///< yields until the handler does not run
+  /// after the platform's interrupt latency each time. Handlers that share a line are all called, in the
+  /// order they came, whichever of the line's sources is high. False (-EBUSY in Linux): another handler is
+  /// there, and one of the two does not share.
+  [[nodiscard]] virtual bool request_irq(unsigned irq, IrqOwner owner, IrqSharing sharing,
+                                         Callback handler) = 0;
+  /// The owner's handler goes. Yields until none of the line's runs.
+  virtual void free_irq(unsigned irq, IrqOwner owner) = 0;
 
   /// Runs `work` in the worker thread, `delay` from now, in the order of their times; equal times keep their
   /// order.

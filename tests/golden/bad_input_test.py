@@ -58,7 +58,6 @@ CASES = [
          r"thread-vpu\.dts: /soc@0/video-codec@aa00000: .*disabled"),
     Case("a device over the SMMU", PLATFORM, "reg = <0x0 0x0aa00000 0x0 0xf0000>", "reg = <0x0 0x15000000 0x0 0xf0000>",
          r"thread-vpu\.dts: /soc@0/.*overlaps"),
-    Case("a shared interrupt", PLATFORM, "SPI_1(174)", "SPI_1(65)", r"thread-vpu\.dts: /soc@0/.*INTID 97"),
     Case("one entry for two streams", PLATFORM, "<&apps_smmu 0x1940 0x0>,", "<&apps_smmu 0x1940 0x3>,",
          r"thread-vpu\.dts: /soc@0/.*several streams"),
     Case("a key without end", SCENARIO, "seed = 1", ".".join(["a"] * 30000) + " = 1", r"toml:\d+: .*longer than"),

@@ -7,7 +7,8 @@
 namespace sidewinder::test {
 namespace {
 
-constexpr unsigned storm = 1000;  // handler calls at one yield, after which the line is left high
+constexpr unsigned storm = 1000;         // handler calls at one yield, after which the line is left high
+constexpr unsigned global_source = ~0U;  // the others are context banks
 
 }  // namespace
 
@@ -62,40 +63,46 @@ arch::PortResponse PlainMachine::read64(std::uint64_t address) {
   return {.data = word(address), .ok = true, .latency_ps = 0};
 }
 
-bool PlainMachine::request_irq(unsigned irq, Callback handler) {
-  return handlers_.emplace(irq, std::move(handler)).second;
+bool PlainMachine::request_irq(unsigned irq, kernel::IrqOwner owner, kernel::IrqSharing sharing,
+                               Callback handler) {
+  return handlers_[irq].add(owner, sharing, std::move(handler));
 }
 
-void PlainMachine::free_irq(unsigned irq) {
-  handlers_.erase(irq);
+void PlainMachine::free_irq(unsigned irq, kernel::IrqOwner owner) {
+  handlers_[irq].remove(owner);
+}
+
+bool PlainMachine::line(unsigned irq) const {
+  const auto source = high_.lower_bound({irq, 0});
+  return source != high_.end() && source->first == irq;
 }
 
 void PlainMachine::global_interrupt(bool level) {
-  set_line(config_.global_irq, level);
+  set_source(config_.global_irq, global_source, level);
 }
 
 void PlainMachine::context_interrupt(unsigned bank, bool level) {
-  set_line(config_.first_context_irq + bank, level);
+  set_source(config_.first_context_irq + bank % config_.context_irqs, bank, level);
 }
 
-void PlainMachine::set_line(unsigned irq, bool level) {
+void PlainMachine::set_source(unsigned irq, unsigned source, bool level) {
   if (level)
-    high_.insert(irq);
+    high_.insert({irq, source});
   else
-    high_.erase(irq);
+    high_.erase({irq, source});
 }
 
 /// A handler that yields is not entered again by its own yield.
 void PlainMachine::serve_interrupts() {
   for (unsigned calls = 0; calls < storm; ++calls) {
     auto next = handlers_.begin();
-    while (next != handlers_.end() && (!high_.contains(next->first) || in_service_.contains(next->first)))
+    while (next != handlers_.end() &&
+           (next->second.empty() || !line(next->first) || in_service_.contains(next->first)))
       ++next;
     if (next == handlers_.end()) return;
     const unsigned irq = next->first;
-    const Callback handler = next->second;
     in_service_.insert(irq);
-    handler();
+    next->second.call();
     in_service_.erase(irq);
   }
 }

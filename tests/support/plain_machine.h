@@ -10,10 +10,12 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "iommu/arch/memory_port.h"
 #include "iommu/linux/dma.h"
 #include "iommu/linux/host_bus.h"
+#include "iommu/linux/irq_actions.h"
 #include "iommu/smmuv2/smmu.h"
 #include "models/sparse_store.h"
 
@@ -25,6 +27,7 @@ struct PlainMachineConfig {
   kernel::PhysRange memory{0x8000'0000, 0x1000'0000};
   unsigned global_irq = 65;
   unsigned first_context_irq = 100;  ///< context bank n has interrupt first_context_irq + n
+  unsigned context_irqs = ~0U;       ///< how many there are: more banks share them, in turn
 };
 
 class PlainMachine final : public kernel::HostBus,
@@ -39,8 +42,9 @@ class PlainMachine final : public kernel::HostBus,
                            kernel::Security security) override;
   [[nodiscard]] std::uint64_t now_ns() const override { return now_; }
   void delay_ns(std::uint64_t duration) override;
-  [[nodiscard]] bool request_irq(unsigned irq, Callback handler) override;
-  void free_irq(unsigned irq) override;
+  [[nodiscard]] bool request_irq(unsigned irq, kernel::IrqOwner owner, kernel::IrqSharing sharing,
+                                 Callback handler) override;
+  void free_irq(unsigned irq, kernel::IrqOwner owner) override;
   void schedule(std::uint64_t delay, Callback work) override;
   [[nodiscard]] bool wait(kernel::Completion& completion, std::uint64_t timeout) override;
   void complete(kernel::Completion& completion) override { ++completion.done; }
@@ -51,8 +55,8 @@ class PlainMachine final : public kernel::HostBus,
   [[nodiscard]] smmuv2::Smmu& smmu() { return smmu_; }
   [[nodiscard]] const PlainMachineConfig& config() const { return config_; }
   [[nodiscard]] std::uint64_t accesses() const { return accesses_; }  ///< through the bus, of both directions
-  [[nodiscard]] bool line(unsigned irq) const { return high_.contains(irq); }
-  [[nodiscard]] std::uint64_t word(kernel::PhysAddr address) const;  ///< of memory, uncounted
+  [[nodiscard]] bool line(unsigned irq) const;                        ///< high while any of its sources is
+  [[nodiscard]] std::uint64_t word(kernel::PhysAddr address) const;   ///< of memory, uncounted
 
   /// Told of every descriptor's address before the walker reads it.
   std::function<void(std::uint64_t)> on_walk_read;
@@ -62,7 +66,7 @@ class PlainMachine final : public kernel::HostBus,
  private:
   void global_interrupt(bool level) override;
   void context_interrupt(unsigned bank, bool level) override;
-  void set_line(unsigned irq, bool level);
+  void set_source(unsigned irq, unsigned source, bool level);
   [[nodiscard]] bool in_memory(kernel::PhysAddr address, std::uint64_t size) const;
   [[nodiscard]] bool in_smmu(kernel::PhysAddr address, std::uint64_t size) const;
   void serve_interrupts();
@@ -73,8 +77,8 @@ class PlainMachine final : public kernel::HostBus,
   smmuv2::Smmu smmu_;
   std::uint64_t now_ = 0;
   std::uint64_t accesses_ = 0;
-  std::map<unsigned, Callback> handlers_;
-  std::set<unsigned> high_;
+  std::map<unsigned, kernel::IrqActions> handlers_;
+  std::set<std::pair<unsigned, unsigned>> high_;  ///< interrupt and source
   std::set<unsigned> in_service_;
   std::multimap<std::uint64_t, Callback> work_;
 };

@@ -51,10 +51,11 @@ class RecordingBus final : public kernel::HostBus {
   }
   [[nodiscard]] std::uint64_t now_ns() const override { return below_->now_ns(); }
   void delay_ns(std::uint64_t duration) override { below_->delay_ns(duration); }
-  [[nodiscard]] bool request_irq(unsigned irq, Callback handler) override {
-    return below_->request_irq(irq, std::move(handler));
+  [[nodiscard]] bool request_irq(unsigned irq, kernel::IrqOwner owner, kernel::IrqSharing sharing,
+                                 Callback handler) override {
+    return below_->request_irq(irq, owner, sharing, std::move(handler));
   }
-  void free_irq(unsigned irq) override { below_->free_irq(irq); }
+  void free_irq(unsigned irq, kernel::IrqOwner owner) override { below_->free_irq(irq, owner); }
   void schedule(std::uint64_t delay, Callback work) override { below_->schedule(delay, std::move(work)); }
   [[nodiscard]] bool wait(kernel::Completion& completion, std::uint64_t timeout) override {
     return below_->wait(completion, timeout);

@@ -30,7 +30,7 @@ inline kernel::ArmSmmuPlatform platform_of(const PlainMachineConfig& config) {
   platform.size = smmuv2::frame_size(config.smmu);
   platform.global_irqs = {config.global_irq};
   for (unsigned bank = 0; bank < config.smmu.context_banks; ++bank)
-    platform.context_irqs.push_back(config.first_context_irq + bank);
+    platform.context_irqs.push_back(config.first_context_irq + bank % config.context_irqs);
   platform.dma_coherent = config.smmu.coherent_walk;
   return platform;
 }

@@ -66,7 +66,8 @@ kernel::Status VpuDriver::boot() {
   write_reg(reg::SFR_BASE_LO, static_cast<std::uint32_t>(sfr_base));
   write_reg(reg::SFR_BASE_HI, static_cast<std::uint32_t>(sfr_base >> 32));
 
-  irq_requested_ = bus_.request_irq(platform_.irq, [this] { handle_irq(); });
+  irq_requested_ =
+      bus_.request_irq(platform_.irq, this, kernel::IrqSharing::Exclusive, [this] { handle_irq(); });
   if (!irq_requested_) return fail(Errno::EBUSY_);
   core_ = Core::Booting;
   sys_init_done_ = {};
@@ -108,7 +109,7 @@ kernel::Status VpuDriver::load_firmware() {
 
 void VpuDriver::release() {
   if (core_ != Core::Absent) write_reg(reg::CONTROL, 0);
-  if (irq_requested_) bus_.free_irq(platform_.irq);
+  if (irq_requested_) bus_.free_irq(platform_.irq, this);
   irq_requested_ = false;
   for (std::optional<OwnedBuffer>* buffer : {&sfr_, &queue_region_}) {
     if (*buffer) free(**buffer);

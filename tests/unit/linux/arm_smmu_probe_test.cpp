@@ -188,7 +188,7 @@ TEST_CASE("more context interrupts than banks are ignored") {
 
 TEST_CASE("a global interrupt that is taken") {
   PlainMachine machine(test::small_machine());
-  REQUIRE(machine.request_irq(65, [] {}));
+  REQUIRE(machine.request_irq(65, &machine, IrqSharing::Exclusive, [] {}));
   SmmuHost host(machine, machine.config());
   const Status status = host.smmu.probe();
   REQUIRE_FALSE(status);

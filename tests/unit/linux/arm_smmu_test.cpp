@@ -4,6 +4,7 @@
 
 #include "iommu/linux/arm_smmu.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/support/recording_bus.h"
@@ -58,8 +59,9 @@ struct Driver {
   }
 
   /// Context bank 2 enabled with a table of nothing but zeros for 36-bit addresses.
-  void enable_bank2() {
-    host.smmu.enable_context_bank(2,
+  void enable_bank2() { enable_bank(2); }
+  void enable_bank(unsigned bank) {
+    host.smmu.enable_context_bank(bank,
                                   {.ttbr0 = 0x8000'0000, .mair = 0xff, .tcr = 0x80'001c, .tcr2 = 0x3'8011});
   }
 
@@ -200,21 +202,53 @@ TEST_CASE("a context bank is enabled last of all, and disabled first") {
                                                {bank2 + 0x38, 0xf404'ff44},
                                                {bank2 + 0x3c, 0x1234'5678},
                                                {bank2, 0x1067}});  // SCTLR: M TRE AFE CFRE CFIE ASIDPNE
-  CHECK_FALSE(driver.machine.request_irq(102, [] {}));
+  CHECK_FALSE(driver.machine.request_irq(102, &driver, IrqSharing::Exclusive, [] {}));
 
   driver.host.smmu.free_context_bank(2, 0x22);
   CHECK(driver.writes() ==
         std::vector<Access>{{bank2, 0}, {bank2 + 0x610, 0x22}, {bank2 + 0x7f0, 0xffff'ffff}});
-  CHECK(driver.machine.request_irq(102, [] {}));
+  CHECK(driver.machine.request_irq(102, &driver, IrqSharing::Exclusive, [] {}));
 }
 
 TEST_CASE("a context interrupt that is taken is told, and the bank works without") {
   Driver driver;
-  REQUIRE(driver.machine.request_irq(102, [] {}));
+  REQUIRE(driver.machine.request_irq(102, &driver, IrqSharing::Exclusive, [] {}));
   driver.enable_bank2();
   CHECK(driver.host.lines ==
         std::vector<std::string>{
             "[    0.000000] arm-smmu 15000000.iommu: failed to request context IRQ 2 (102)"});
+}
+
+TEST_CASE("context banks share an interrupt, and each handler reports its own bank's fault") {
+  test::PlainMachineConfig config = test::small_machine();
+  config.context_irqs = 1;
+  Driver driver(config);
+  const auto faults_of = [&driver](unsigned bank) {
+    const std::string end = ", cb=" + std::to_string(bank);
+    return std::count_if(driver.host.lines.begin(), driver.host.lines.end(), [&end](const std::string& line) {
+      return line.size() > end.size() && line.compare(line.size() - end.size(), end.size(), end) == 0;
+    });
+  };
+  REQUIRE(driver.alloc({{1, 0}, {2, 0}}));
+  driver.attach({{1, 0}}, 2);
+  driver.attach({{2, 0}}, 3);
+  driver.enable_bank(2);
+  driver.enable_bank(3);
+  REQUIRE(driver.host.lines.empty());
+  driver.access(1, 0x1000);
+  driver.access(2, 0x2000);
+  driver.machine.delay_ns(1);
+  CHECK(faults_of(2) == 1);
+  CHECK(faults_of(3) == 1);
+  CHECK_FALSE(driver.machine.line(100));
+
+  driver.host.smmu.free_context_bank(2, 2);
+  CHECK_FALSE(driver.machine.request_irq(100, &driver, IrqSharing::Exclusive, [] {}));
+  driver.access(2, 0x3000);
+  driver.machine.delay_ns(1);
+  CHECK(faults_of(3) == 2);
+  driver.host.smmu.free_context_bank(3, 3);
+  CHECK(driver.machine.request_irq(100, &driver, IrqSharing::Exclusive, [] {}));
 }
 
 TEST_CASE("TLB maintenance") {

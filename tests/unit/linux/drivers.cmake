@@ -5,6 +5,7 @@ add_library(sidewinder_plain_machine STATIC ${PROJECT_SOURCE_DIR}/tests/support/
 target_link_libraries(sidewinder_plain_machine PUBLIC sidewinder_linux sidewinder_smmuv2 PRIVATE sidewinder_options)
 
 sidewinder_test(linux_log_test SOURCES log_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_irq_actions_test SOURCES irq_actions_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_page_allocator_test SOURCES page_allocator_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_io_pgtable_test SOURCES io_pgtable_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_io_pgtable_format_test SOURCES io_pgtable_format_test.cpp LIBS sidewinder_plain_machine)
@@ -12,6 +13,7 @@ sidewinder_test(linux_io_pgtable_unmap_test SOURCES io_pgtable_unmap_test.cpp LI
 sidewinder_test(linux_io_pgtable_random_test SOURCES io_pgtable_random_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_arm_smmu_probe_test SOURCES arm_smmu_probe_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_arm_smmu_test SOURCES arm_smmu_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_arm_smmu_qcom_test SOURCES arm_smmu_qcom_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_direct_test SOURCES dma_direct_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_domain_test SOURCES dma_domain_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_test SOURCES dma_test.cpp LIBS sidewinder_plain_machine)

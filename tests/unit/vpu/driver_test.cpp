@@ -99,7 +99,7 @@ TEMPLATE_TEST_CASE_SIG("A taken interrupt, or no room for the queues, fails the 
   Board board("board");
   Bench bench(board);
   board.run([&] {
-    if (taken) REQUIRE(board.request_irq(0, [] {}));
+    if (taken) REQUIRE(board.request_irq(0, &board, kernel::IrqSharing::Shared, [] {}));
     if (!taken) bench.arena(bench.non_pixel).last = 0x4000'0000 + hfi::queue_region_bytes;
     CHECK(bench.make_driver().probe().error() == (taken ? Errno::EBUSY_ : Errno::ENOMEM_));
   });

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "iommu/linux/host_bus.h"
+#include "iommu/linux/irq_actions.h"
 #include "models/run_simulation.h"
 #include "vpu/hw/vpu.h"
 
@@ -83,11 +84,11 @@ class DmaTarget : public sc_core::sc_module {
   Memory& memory_;
 };
 
-/// Calls the handler while the line is high, 1 us after it is seen.
+/// Calls the handlers while the line is high, 1 us after it is seen.
 class IrqThread : public sc_core::sc_module {
  public:
   sc_core::sc_signal<bool> line;
-  std::function<void()> handler;
+  kernel::IrqActions actions;
 
   explicit IrqThread(const sc_core::sc_module_name& name) : sc_core::sc_module(name), line("line") {
     SC_HAS_PROCESS(IrqThread);
@@ -98,9 +99,9 @@ class IrqThread : public sc_core::sc_module {
  private:
   void run() {
     while (true) {
-      if (!line.read() || !handler) wait(line.value_changed_event());
+      if (!line.read() || actions.empty()) wait(line.value_changed_event());
       wait(1, sc_core::SC_US);
-      if (line.read() && handler) handler();
+      if (line.read()) actions.call();
     }
   }
 };
@@ -171,12 +172,11 @@ class Board : public sc_core::sc_module, public kernel::HostBus {
   }
   void delay_ns(std::uint64_t duration) override { sc_core::wait(ns(duration)); }
 
-  bool request_irq(unsigned irq, Callback handler) override {
-    if (irq >= irqs.size() || irqs[irq]->handler) return false;
-    irqs[irq]->handler = std::move(handler);
-    return true;
+  bool request_irq(unsigned irq, kernel::IrqOwner owner, kernel::IrqSharing sharing,
+                   Callback handler) override {
+    return irq < irqs.size() && irqs[irq]->actions.add(owner, sharing, std::move(handler));
   }
-  void free_irq(unsigned irq) override { irqs[irq]->handler = nullptr; }
+  void free_irq(unsigned irq, kernel::IrqOwner owner) override { irqs[irq]->actions.remove(owner); }
 
   void schedule(std::uint64_t delay, Callback work) override {
     work_.emplace(now_ns() + delay, std::move(work));

@@ -29,8 +29,8 @@ class MemoryBus : public kernel::HostBus {
   }
   [[nodiscard]] std::uint64_t now_ns() const override { return 0; }
   void delay_ns(std::uint64_t) override {}
-  bool request_irq(unsigned, Callback) override { return false; }
-  void free_irq(unsigned) override {}
+  bool request_irq(unsigned, kernel::IrqOwner, kernel::IrqSharing, Callback) override { return false; }
+  void free_irq(unsigned, kernel::IrqOwner) override {}
   void schedule(std::uint64_t, Callback) override {}
   bool wait(kernel::Completion&, std::uint64_t) override { return false; }
   void complete(kernel::Completion&) override {}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/host.h"
+
+#include <catch2/catch.hpp>
+
+#include "models/memory.h"
+#include "models/run_simulation.h"
+
+using namespace sidewinder;
+using kernel::IrqSharing;
+
+namespace {
+
+constexpr unsigned irq = 97;
+constexpr std::uint64_t latency_ns = 1000;
+
+sc_core::sc_time ns(std::uint64_t count) {
+  return {static_cast<double>(count), sc_core::SC_NS};
+}
+
+/// A host with something at its socket.
+struct Machine {
+  models::Memory memory{"memory", 4096, sc_core::SC_ZERO_TIME};
+  sim::Host host{"host", ns(latency_ns)};
+
+  Machine() { host.socket.bind(memory.in); }
+};
+
+/// Runs `software` as the host's from time 0, for a millisecond.
+void run(sim::Host& host, std::function<void()> software) {
+  host.spawn("software", std::move(software));
+  models::run_simulation(sc_core::sc_time(1, sc_core::SC_MS));
+}
+
+/// A source that is high until its handler has been called, and when that was.
+struct Part {
+  sim::Host* host;
+  sim::Host::InterruptSource* source;
+  std::vector<std::uint64_t> calls{};  ///< when its source was high, in ns
+  unsigned idle = 0;                   ///< calls when it was not
+
+  explicit Part(sim::Host& of) : host(&of), source(&of.interrupt_source(irq)) {}
+
+  [[nodiscard]] bool request(IrqSharing sharing) {
+    return host->request_irq(irq, this, sharing, [this] {
+      if (!source->read()) {
+        ++idle;
+        return;
+      }
+      calls.push_back(host->now_ns());
+      source->write(false);
+    });
+  }
+};
+
+using Times = std::vector<std::uint64_t>;
+
+}  // namespace
+
+TEST_CASE("an interrupt is served after the latency, once for each time its line goes high") {
+  Machine machine;
+  sim::Host& host = machine.host;
+  Part part(host);
+  run(host, [&] {
+    REQUIRE(part.request(IrqSharing::Exclusive));
+    sc_core::wait(ns(500));
+    part.source->write(true);
+    sc_core::wait(ns(5000));
+    part.source->write(true);
+  });
+  CHECK(part.calls == Times{1500, 6500});
+}
+
+TEST_CASE("an interrupt whose cause goes away within the latency does not come") {
+  Machine machine;
+  sim::Host& host = machine.host;
+  Part part(host);
+  run(host, [&] {
+    REQUIRE(part.request(IrqSharing::Exclusive));
+    part.source->write(true);
+    sc_core::wait(ns(latency_ns - 1));
+    part.source->write(false);
+    sc_core::wait(ns(1));
+    part.source->write(true);
+  });
+  CHECK(part.calls == Times{2 * latency_ns});
+  CHECK(part.idle == 0);
+}
+
+TEST_CASE("a line is high while any of its sources is, and all its handlers are called") {
+  Machine machine;
+  sim::Host& host = machine.host;
+  Part first(host);
+  Part second(host);
+  run(host, [&] {
+    REQUIRE(first.request(IrqSharing::Shared));
+    REQUIRE(second.request(IrqSharing::Shared));
+    second.source->write(true);
+    sc_core::wait(ns(10'000));
+    CHECK(first.idle == 1);
+    first.source->write(true);
+    second.source->write(true);
+  });
+  CHECK(second.calls == Times{1000, 11'000});
+  CHECK(first.calls == Times{11'000});
+  CHECK(first.idle == 1);
+}
+
+TEST_CASE("one source that goes low does not take the line from another, and none restarts the latency") {
+  Machine machine;
+  sim::Host& host = machine.host;
+  Part first(host);
+  Part second(host);
+  run(host, [&] {
+    REQUIRE(first.request(IrqSharing::Shared));
+    REQUIRE(second.request(IrqSharing::Shared));
+    first.source->write(true);
+    sc_core::wait(ns(400));
+    second.source->write(true);
+    sc_core::wait(ns(400));
+    first.source->write(false);
+  });
+  CHECK(second.calls == Times{1000});
+  CHECK(first.calls.empty());
+  CHECK(first.idle == 1);
+}
+
+TEST_CASE("a source that stays high after its neighbour was served is served again") {
+  Machine machine;
+  sim::Host& host = machine.host;
+  Part served(host);
+  sim::Host::InterruptSource& stuck = host.interrupt_source(irq);
+  run(host, [&] {
+    REQUIRE(served.request(IrqSharing::Shared));
+    served.source->write(true);
+    stuck.write(true);
+    sc_core::wait(ns(3500));
+    stuck.write(false);
+  });
+  CHECK(served.calls == Times{1000});
+  CHECK(served.idle == 2);
+}
+
+TEST_CASE("who may request a line, and what is left when an owner frees it") {
+  Machine machine;
+  sim::Host& host = machine.host;
+  Part first(host);
+  Part second(host);
+  run(host, [&] {
+    CHECK_FALSE(host.request_irq(irq + 1, &first, IrqSharing::Shared, [] {}));
+    REQUIRE(first.request(IrqSharing::Shared));
+    CHECK_FALSE(second.request(IrqSharing::Exclusive));
+    CHECK(second.request(IrqSharing::Shared));
+    host.free_irq(irq, &first);
+    second.source->write(true);
+    sc_core::wait(ns(2000));
+    CHECK(first.idle == 0);
+    host.free_irq(irq, &second);
+    CHECK(first.request(IrqSharing::Exclusive));
+    CHECK_FALSE(second.request(IrqSharing::Shared));
+  });
+  CHECK(second.calls == Times{1000});
+}
+
+TEST_CASE("a line is not freed while a handler of it runs") {
+  Machine machine;
+  sim::Host& host = machine.host;
+  Part other(host);
+  sim::Host::InterruptSource& slow = host.interrupt_source(irq);
+  run(host, [&] {
+    REQUIRE(other.request(IrqSharing::Shared));
+    REQUIRE(host.request_irq(irq, &slow, IrqSharing::Shared, [&] {
+      host.delay_ns(700);
+      slow.write(false);
+    }));
+    slow.write(true);
+    sc_core::wait(ns(1200));
+    host.free_irq(irq, &other);
+    CHECK(host.now_ns() == 1700);
+  });
+}
