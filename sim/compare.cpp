@@ -45,7 +45,7 @@ void fields(Archive& archive, StreamFigures& stream) {
 template <typename Archive>
 void fields(Archive& archive, SessionFigures& sessions) {
   archive(sessions.total, sessions.completed, sessions.running, sessions.failed_to_start, sessions.error,
-          sessions.core_lost);
+          sessions.core_lost, sessions.no_room);
 }
 
 template <typename Archive>

@@ -51,6 +51,7 @@ bool add_session(const SessionReport& session, SessionFigures& sum) {
       return false;
     case SessionOutcome::FailedToStart:
       ++sum.failed_to_start;
+      if (session.allocation_failure) ++sum.no_room;
       return true;
     case SessionOutcome::Error:
       ++sum.error;

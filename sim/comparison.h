@@ -35,6 +35,7 @@ struct SessionFigures {
   std::uint32_t failed_to_start = 0;
   std::uint32_t error = 0;
   std::uint32_t core_lost = 0;
+  std::uint32_t no_room = 0;  ///< of failed_to_start: for want of addresses or memory
 
   [[nodiscard]] std::uint32_t fit() const { return total - failed_to_start; }
 };

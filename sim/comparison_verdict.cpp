@@ -64,6 +64,11 @@ auto resource_rank(const Figures& figures) {
 std::string sessions_text(const SessionFigures& sessions) {
   if (sessions.fit() == sessions.total)
     return sessions.total == 1 ? "the session fits" : "all " + thousands(sessions.total) + " sessions fit";
+  // It is not for want of room alone that sessions do not start: the core may be gone, or never have come up.
+  if (sessions.failed_to_start != sessions.no_room)
+    return sessions.fit() == 0 ? "no session starts"
+                               : thousands(sessions.fit()) + " of " +
+                                     counted(sessions.total, "session starts", "sessions start");
   if (sessions.fit() == 0) return "no session fits";
   return "fits " + thousands(sessions.fit()) + " of " + counted(sessions.total, "session", "sessions");
 }

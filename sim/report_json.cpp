@@ -219,6 +219,7 @@ Json session_figures_json(const Figures& figures) {
       {"failed_to_start", sessions.failed_to_start},
       {"error", sessions.error},
       {"core_lost", sessions.core_lost},
+      {"no_room", sessions.no_room},
       {"first_failure", failure},
   };
 }

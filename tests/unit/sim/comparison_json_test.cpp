@@ -47,7 +47,7 @@ TEST_CASE("every figure of a row reaches its key, as a number") {
         "own_faults": 9, "collateral_aborts": 17, "buffers_outside_window": 5, "allocation_failures": 2,
         "wasted_bytes": 92274688,
         "sessions": {"total": 12, "fit": 9, "completed": 5, "running": 1, "failed_to_start": 3, "error": 2,
-                     "core_lost": 1,
+                     "core_lost": 1, "no_room": 3,
                      "first_failure": {"session": 7, "outcome": "failed-to-start", "error": "-ENOMEM",
                                        "why": "could not start: -ENOMEM (COMV)"}},
         "context_banks": {"used": 4, "present": 61}, "stream_match_groups": {"used": 5, "present": 79},

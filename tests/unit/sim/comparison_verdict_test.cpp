@@ -80,9 +80,12 @@ TEST_CASE("a phrase tells the two worst things only") {
 }
 
 TEST_CASE("a phrase for what became of the sessions and the bounds") {
-  CHECK(phrase_with([](Figures& f) { f.sessions = {12, 10, 0, 2, 0, 0}; }) ==
+  CHECK(phrase_with([](Figures& f) { f.sessions = {12, 10, 0, 2, 0, 0, 2}; }) ==
         "clean, fits 10 of 12 sessions");
-  CHECK(phrase_with([](Figures& f) { f.sessions = {12, 0, 0, 12, 0, 0}; }) == "no session fits");
+  CHECK(phrase_with([](Figures& f) { f.sessions = {12, 0, 0, 12, 0, 0, 12}; }) == "no session fits");
+  CHECK(phrase_with([](Figures& f) { f.sessions = {12, 0, 0, 12, 0, 0, 11}; }) == "no session starts");
+  CHECK(phrase_with([](Figures& f) { f.sessions = {12, 9, 0, 3, 0, 0, 2}; }) ==
+        "clean, 9 of 12 sessions start");
   CHECK(phrase_with([](Figures& f) { f.sessions = {1, 1, 0, 0, 0, 0}; }) == "clean, the session fits");
   CHECK(phrase_with([](Figures& f) { f.sessions = {}; }) == "clean");
   CHECK(phrase_with([](Figures& f) { f.sessions = {12, 8, 1, 0, 2, 1}; }) ==
