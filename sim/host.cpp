@@ -35,10 +35,14 @@ bool Host::InterruptLine::high() const {
                      [](const InterruptSource& source) { return source.read(); });
 }
 
-sc_core::sc_event_or_list Host::InterruptLine::changed() const {
-  sc_core::sc_event_or_list events;
-  for (const InterruptSource& source : sources) events |= source.value_changed_event();
-  return events;
+void Host::InterruptLine::listen() {
+  changed = std::make_unique<sc_core::sc_event_or_list>();
+  changed_or_requested = std::make_unique<sc_core::sc_event_or_list>();
+  for (const InterruptSource& source : sources) {
+    *changed |= source.value_changed_event();
+    *changed_or_requested |= source.value_changed_event();
+  }
+  *changed_or_requested |= requested;
 }
 
 Host::InterruptSource& Host::interrupt_source(unsigned irq) {
@@ -110,17 +114,17 @@ void Host::free_irq(unsigned irq, kernel::IrqOwner owner) {
 /// The handlers are called again as long as the line is high, after the latency each time: an interrupt that
 /// is raised while it is being served is not lost, and one whose cause went away meanwhile does not come.
 void Host::serve(InterruptLine& line) {
-  const sc_core::sc_event_or_list changed = line.changed();
+  line.listen();
   for (;;) {
     if (line.actions.empty()) {
       sc_core::wait(line.requested);
       continue;
     }
     if (!line.high()) {
-      sc_core::wait(changed | line.requested);
+      sc_core::wait(*line.changed_or_requested);
       continue;
     }
-    wait_while_high(line, changed);
+    wait_while_high(line);
     if (!line.high() || line.actions.empty()) continue;
     line.serving = true;
     line.actions.call();
@@ -131,10 +135,10 @@ void Host::serve(InterruptLine& line) {
 }
 
 /// For the latency, unless the line goes low. A source that follows another does not shorten it.
-void Host::wait_while_high(const InterruptLine& line, const sc_core::sc_event_or_list& changed) const {
+void Host::wait_while_high(const InterruptLine& line) const {
   const sc_core::sc_time due = sc_core::sc_time_stamp() + interrupt_latency_;
   do {
-    sc_core::wait(due - sc_core::sc_time_stamp(), changed);
+    sc_core::wait(due - sc_core::sc_time_stamp(), *line.changed);
   } while (line.high() && sc_core::sc_time_stamp() < due);
 }
 

@@ -52,10 +52,14 @@ class Host : public sc_core::sc_module, public kernel::HostBus {
  private:
   struct InterruptLine {
     [[nodiscard]] bool high() const;
-    [[nodiscard]] sc_core::sc_event_or_list changed() const;  ///< some source
+    /// The sources are known when the simulation starts.
+    void listen();
 
     std::deque<InterruptSource> sources;
     sc_core::sc_event requested;
+    // What a suspended thread's stack owns is never freed, so these are here.
+    std::unique_ptr<sc_core::sc_event_or_list> changed;  ///< some source
+    std::unique_ptr<sc_core::sc_event_or_list> changed_or_requested;
     sc_core::sc_event served;
     kernel::IrqActions actions;  ///< empty: nobody asked for it
     bool serving = false;
@@ -64,7 +68,7 @@ class Host : public sc_core::sc_module, public kernel::HostBus {
   bool access(tlm::tlm_command command, kernel::PhysAddr address, unsigned char* data, std::size_t length,
               kernel::Security security);
   void serve(InterruptLine& line);
-  void wait_while_high(const InterruptLine& line, const sc_core::sc_event_or_list& changed) const;
+  void wait_while_high(const InterruptLine& line) const;
   void run_worker();
 
   sc_core::sc_time interrupt_latency_;
