@@ -9,6 +9,7 @@
 
 #include "iommu/linux/device_tree.h"
 #include "sim/policy.h"
+#include "sim/text.h"
 #include "sim/tree_writer.h"
 
 namespace sidewinder::sim {
@@ -22,20 +23,14 @@ std::vector<kernel::VideoNode> candidates(const kernel::DeviceTree& tree, const 
   return tree.video_nodes(names);
 }
 
-std::string quoted(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
-}
-
 /// What the tree has instead of the node that is missing.
 std::string video_units_of(const kernel::DeviceTree& tree) {
   const std::vector<kernel::VideoNode> nodes = tree.video_nodes();
   if (nodes.empty()) return "no node of a Qualcomm video unit at all";
-  std::string list;
-  for (const kernel::VideoNode& node : nodes)
-    list += (list.empty() ? "" : ", ") + node.path + " (" + node.compatible + ")";
-  return list;
+  std::vector<std::string> units;
+  units.reserve(nodes.size());
+  for (const kernel::VideoNode& node : nodes) units.push_back(node.path + " (" + node.compatible + ")");
+  return join(units);
 }
 
 void choose_node(const Scenario& scenario, const kernel::DeviceTree& tree, DeviceProfile& device) {
@@ -43,7 +38,7 @@ void choose_node(const Scenario& scenario, const kernel::DeviceTree& tree, Devic
   if (nodes.empty())
     throw InputError(device.where,
                      "no node of " + scenario.platform.string() + " is compatible with " +
-                         (device.compatible.empty() ? "a Qualcomm video driver" : quoted(device.compatible)) +
+                         (device.compatible.empty() ? "a Qualcomm video driver" : join(device.compatible)) +
                          ": it has " + video_units_of(tree));
   std::stable_partition(nodes.begin(), nodes.end(),
                         [](const kernel::VideoNode& node) { return node.available; });

@@ -18,10 +18,6 @@ void append64(Cells& cells, std::uint64_t value) {
   cells.push_back(static_cast<std::uint32_t>(value));
 }
 
-bool is_firmware(const StreamProfile& stream) {
-  return stream.routes(BufferFunction::Firmware);
-}
-
 /// One device of the profile, being rewritten.
 class DeviceWriter {
  public:
@@ -39,7 +35,7 @@ class DeviceWriter {
     if (!separates_devices(policy)) write_iommus();
     for (std::size_t stream = profile_->streams.size(); stream-- > 0;) {
       if (profile_->streams[stream].sid_source == SidSource::VideoFirmware) continue;  // it has its node
-      if (is_firmware(profile_->streams[stream]))
+      if (profile_->streams[stream].is_firmware())
         write_stream_node(path_, stream);
       else if (separates_devices(policy))
         write_child(policy, stream, uniform_size);
@@ -65,7 +61,7 @@ class DeviceWriter {
       const bool blocks =
           std::any_of(profile_->streams.begin(), profile_->streams.end(), [&](const StreamProfile& stream) {
             if (stream.sid_source != SidSource::Profile) return stream.sid_source == SidSource::Iommus;
-            return !is_firmware(stream) && entry.covers(stream.sid);
+            return !stream.is_firmware() && entry.covers(stream.sid);
           });
       if (!blocks) continue;
       const Cells more = cells_of(entry);
@@ -176,7 +172,7 @@ std::vector<std::byte> apply_policy(const std::vector<std::byte>& blob, Policy p
 
 std::string stream_node_name(const DeviceProfile& device, std::size_t stream) {
   const StreamProfile& profile = device.streams[stream];
-  if (is_firmware(profile)) return "video-firmware";
+  if (profile.is_firmware()) return "video-firmware";
   // Devicetree Specification v0.4 §2.2.1: 1 to 31 characters of this set.
   constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,._+-";
   constexpr std::size_t longest = 31 - std::string_view("-bus").size();

@@ -91,10 +91,10 @@ StreamProfile read_stream(const TomlNode& table, const std::string& name) {
     }
     stream.functions.push_back(function);
   }
-  if (stream.routes(BufferFunction::Firmware) && stream.functions.size() > 1) {
+  if (stream.is_firmware() && stream.functions.size() > 1) {
     throw reader.error("functions", "has firmware beside others: firmware must have a stream of its own");
   }
-  if (stream.sid_source == SidSource::VideoFirmware && !stream.routes(BufferFunction::Firmware))
+  if (stream.sid_source == SidSource::VideoFirmware && !stream.is_firmware())
     throw reader.error("sid", "is \"video-firmware\": only the stream of the function firmware can have it");
   return stream;
 }

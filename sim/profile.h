@@ -48,6 +48,7 @@ struct StreamProfile {
   SourceLine where;
 
   [[nodiscard]] bool routes(BufferFunction function) const;
+  [[nodiscard]] bool is_firmware() const { return routes(BufferFunction::Firmware); }
 };
 
 /// An access outside its block's own window leaves with this stream's StreamID when its address is in

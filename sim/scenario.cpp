@@ -83,7 +83,7 @@ std::uint64_t highest_lower_bound(const SocProfile& profile) {
   std::uint64_t bound = 0;
   for (const DeviceProfile& device : profile.devices)
     for (const StreamProfile& stream : device.streams)
-      if (!stream.routes(BufferFunction::Firmware)) bound = std::max(bound, stream.window.lo);
+      if (!stream.is_firmware()) bound = std::max(bound, stream.window.lo);
   return bound;
 }
 

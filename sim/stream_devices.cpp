@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "iommu/linux/dma_iova.h"
 #include "iommu/linux/dma_mask.h"
 #include "iommu/linux/dma_reservation.h"
 
@@ -15,10 +16,6 @@ using kernel::Device;
 using kernel::DmaDomain;
 
 constexpr const char* driver_name = "qcom-iris";
-
-bool is_firmware(const StreamProfile& stream) {
-  return stream.routes(BufferFunction::Firmware);
-}
 
 using Matches = bool (*)(const kernel::IommuSpecifier&, std::uint16_t sid);
 
@@ -55,10 +52,6 @@ bool keeps_below(const DmaDomain& domain, std::uint64_t bound) {
     next = std::max(next, range.pfn_hi + 1);
   }
   return iovas.to_iova(next) >= bound;
-}
-
-bool has_addresses(const Device& device) {
-  return device.domain != nullptr && kernel::is_dma_domain(device.domain->type()) && device.iommu_dma;
 }
 
 }  // namespace
@@ -148,7 +141,7 @@ kernel::Status StreamDevices::set_up() {
   for (std::size_t stream = 0; stream < streams_.size(); ++stream) {
     const StreamProfile& what = profile().streams[stream];
     if (const std::optional<std::uint64_t> mask = mask_for(stream)) set_mask(*streams_[stream], *mask);
-    if (is_firmware(what)) {
+    if (what.is_firmware()) {
       attach_firmware(stream);
     } else if (reserves_at_run_time() && what.window.lo != 0) {
       if (const kernel::Status status = reserve(*streams_[stream], 0, what.window.lo); !status)
@@ -164,7 +157,7 @@ std::optional<std::uint64_t> StreamDevices::mask_for(std::size_t stream) const {
   const StreamProfile& what = profile().streams[stream];
   const auto users = std::count(streams_.begin(), streams_.end(), streams_[stream]);
   const bool separate = users == 1 && separates_devices(scenario_->policy);
-  if (is_firmware(what) || (scenario_->mask == MaskRule::Stream && separate)) return what.window.hi - 1;
+  if (what.is_firmware() || (scenario_->mask == MaskRule::Stream && separate)) return what.window.hi - 1;
   if (scenario_->mask != MaskRule::None) return profile().dma_mask;
   return std::nullopt;
 }
@@ -208,11 +201,12 @@ Survival StreamDevices::reprobe() {
   std::vector<std::size_t> bounded;
   for (std::size_t stream = 0; stream < streams_.size(); ++stream) {
     const std::uint64_t bound = profile().streams[stream].window.lo;
-    if (bound != 0 && has_addresses(*streams_[stream]) && keeps_below(*streams_[stream]->domain, bound))
+    if (bound != 0 && kernel::uses_dma_iommu(*streams_[stream]) &&
+        keeps_below(*streams_[stream]->domain, bound))
       bounded.push_back(stream);
   }
   for (std::size_t stream = 0; stream < streams_.size(); ++stream)
-    if (firmware_domain_ != nullptr && is_firmware(profile().streams[stream]))
+    if (firmware_domain_ != nullptr && profile().streams[stream].is_firmware())
       iommu_->detach_unmanaged(*streams_[stream], std::move(firmware_domain_));
   for (Device* device : streams_) iommu_->release_device(*device);
   if (node_device_ != nullptr) iommu_->release_device(*node_device_);
@@ -221,7 +215,7 @@ Survival StreamDevices::reprobe() {
   if (bounded.empty()) return Survival::NoBounds;
   return std::all_of(bounded.begin(), bounded.end(),
                      [this](std::size_t stream) {
-                       return has_addresses(*streams_[stream]) &&
+                       return kernel::uses_dma_iommu(*streams_[stream]) &&
                               keeps_below(*streams_[stream]->domain, profile().streams[stream].window.lo);
                      })
              ? Survival::Kept
@@ -231,7 +225,7 @@ Survival StreamDevices::reprobe() {
 Survival StreamDevices::share() {
   Survival result = Survival::NoBounds;
   for (std::size_t stream = 0; stream < streams_.size(); ++stream) {
-    if (is_firmware(profile().streams[stream])) continue;
+    if (profile().streams[stream].is_firmware()) continue;
     const std::optional<bool> bounded = bounds_a_second_device(stream);
     if (!bounded) continue;
     if (!*bounded) return Survival::Lost;
@@ -243,7 +237,7 @@ Survival StreamDevices::share() {
 /// The second device must keep out of one page of the stream's window, which the first may use; as its bus
 /// would have it, out of all below that page. Nothing: the policy has no means to say so.
 std::optional<bool> StreamDevices::bounds_a_second_device(std::size_t stream) {
-  if (!has_addresses(*streams_[stream])) return std::nullopt;
+  if (!kernel::uses_dma_iommu(*streams_[stream])) return std::nullopt;
   const kernel::IovaDomain& iovas = streams_[stream]->domain->iovas();
   const std::uint64_t page = iovas.granule();
   const AddressRange& window = profile().streams[stream].window;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "iommu/linux/dma_msi.h"
+
 namespace sidewinder::kernel {
 namespace {
 
@@ -20,14 +22,6 @@ void say(const KernelLog& log, const Device& device, const std::vector<std::stri
     else
       log.dev(LogLevel::Warn, device.driver, device.name, line);
   }
-}
-
-/// arm_smmu_get_resv_regions(): where software maps MSI doorbells.
-ReservedRegion software_msi() {
-  return {.start = 0x800'0000,
-          .length = 0x10'0000,
-          .type = ReservedRegion::Type::SwMsi,
-          .prot = {.write = true, .noexec = true, .mmio = true}};
 }
 
 /// All that `windows` leave out. The proposal has no code yet; this is how iommu-addresses would say it.
@@ -98,7 +92,7 @@ Status configure_device(Device& device, const DeviceTree& tree, const std::strin
       device.streams.push_back(stream(specifier));
   }
   device.dma_coherent = tree.node(path).dma_coherent;
-  device.reserved_regions.assign(1, software_msi());
+  device.reserved_regions.assign(1, arm_smmu_msi_region());  // arm_smmu_get_resv_regions()
   if (!function) add_reserved_regions(device, tree, path, bindings, log);
   return {};
 }
