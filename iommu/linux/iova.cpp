@@ -24,7 +24,8 @@ IovaDomain::IovaDomain(const IovaConfig& config)
       dma_32bit_pfn_((Pfn{1} << 32) >> shift_),
       max32_alloc_size_(dma_32bit_pfn_),
       rcache_(config.cpus, config.depot),
-      online_(config.cpus, true) {
+      online_(config.cpus, true),
+      free32_(dma_32bit_pfn_) {
   assert(std::has_single_bit(granule_) && shift_ <= 32 && config.cpus > 0);
   anchor_.range = {anchor_pfn, anchor_pfn, IovaKind::Anchor};
   static_cast<void>(tree_.insert(anchor_, nullptr));
@@ -45,7 +46,8 @@ std::optional<IovaRange> IovaDomain::alloc_iova(std::uint64_t size, Pfn limit_pf
   }
 
   const IovaRequest request(size, size_aligned);
-  IovaPlace place = search_down(tree_, *cached, ceiling, start_pfn_, request);
+  const bool full = low && size > free32_ && tree_.ordered();
+  IovaPlace place = full ? IovaPlace{} : search_down(tree_, *cached, ceiling, start_pfn_, request);
   const Pfn cached_hi = cached->range.pfn_hi;
   if (!place && cached_hi < ceiling) {
     IovaNode* const from = low ? tree_.find_limit(ceiling) : &anchor_;
@@ -53,7 +55,7 @@ std::optional<IovaRange> IovaDomain::alloc_iova(std::uint64_t size, Pfn limit_pf
       fatal_ = IovaFatal::NullDereference;
       return std::nullopt;
     }
-    place = search_down(tree_, *from, ceiling, cached_hi + 1, request);
+    if (!full) place = search_down(tree_, *from, ceiling, cached_hi + 1, request);
     // The kernel knows its second search by its floor; where both floors are the same it begins again and
     // again.
     if (!place && cached_hi + 1 == start_pfn_) {
@@ -73,6 +75,7 @@ std::optional<IovaRange> IovaDomain::alloc_iova(std::uint64_t size, Pfn limit_pf
     fatal_ = IovaFatal::NullDereference;
     return std::nullopt;
   }
+  free32_ -= pages32(node.range.pfn_lo, node.range.pfn_hi);
   (node.range.pfn_hi < dma_32bit_pfn_ ? cached32_ : cached_) = &node;
   return node.range;
 }
@@ -113,12 +116,26 @@ Pfn IovaDomain::alloc_uncached(std::uint64_t size, Pfn limit_pfn, bool flush_rca
 
 void IovaDomain::free_iova(Pfn pfn) {
   if (fatal_ != IovaFatal::None) return;
-  // The last allocation is what is freed most often; in an ordered tree no other range holds its pfns.
-  IovaNode* const last = pfn < dma_32bit_pfn_ ? cached32_ : cached_;
-  if (tree_.ordered() && last != nullptr && last->range.pfn_lo <= pfn && pfn <= last->range.pfn_hi) {
-    return remove(*last);
+  if (const IovaTree::Found found = find_to_free(pfn); found.node != nullptr) remove(found);
+}
+
+IovaTree::Found IovaDomain::find_to_free(Pfn pfn) {
+  IovaNode* const start = pfn < dma_32bit_pfn_ ? cached32_ : cached_;
+  if (start == nullptr || !tree_.ordered()) return tree_.find_with_next(pfn);
+
+  // In an ordered tree one range at most holds the pfn. Most often it is the last allocation, or, where
+  // buffers go in the order they came, the next below the one that went last.
+  const auto holds = [pfn](const IovaNode& node) {
+    return node.range.pfn_lo <= pfn && pfn <= node.range.pfn_hi;
+  };
+  if (holds(*start)) return {start, IovaTree::next(*start)};
+  if (freed_in_order_) {
+    IovaNode* const below = IovaTree::prev(*start);
+    if (below != nullptr && holds(*below)) return {below, start};
   }
-  if (IovaNode* node = tree_.find(pfn)) remove(*node);
+  const IovaTree::Found found = tree_.find_with_next(pfn);
+  freed_in_order_ = found.node != nullptr && found.above == start;
+  return found;
 }
 
 void IovaDomain::free_iova_fast(Pfn pfn, std::uint64_t size) {
@@ -152,6 +169,7 @@ bool IovaDomain::reserve_iova(Pfn pfn_lo, Pfn pfn_hi) {
     IovaRange& range = node->range;
     if (pfn_lo <= range.pfn_hi && pfn_hi >= range.pfn_lo) {
       if (pfn_lo < range.pfn_lo) {
+        free32_ -= pages32(pfn_lo, range.pfn_lo - 1);
         tree_.extend_down(*node, pfn_lo);
         if (range.kind == IovaKind::Allocated) range.kind = IovaKind::Merged;
       }
@@ -164,6 +182,7 @@ bool IovaDomain::reserve_iova(Pfn pfn_lo, Pfn pfn_hi) {
   }
 
   IovaNode& node = take_node(pfn_lo, pfn_hi, IovaKind::Reserved);
+  free32_ -= pages32(pfn_lo, pfn_hi);
   if (insert(node, nullptr) != IovaTree::Inserted::Linked) give_node(node);
   return true;
 }
@@ -220,6 +239,10 @@ IovaSearchState IovaDomain::search_state() const {
   return state;
 }
 
+std::uint64_t IovaDomain::pages32(Pfn pfn_lo, Pfn pfn_hi) const {
+  return std::min(pfn_hi, dma_32bit_pfn_ - 1) + 1 - std::min(pfn_lo, dma_32bit_pfn_);
+}
+
 IovaNode& IovaDomain::take_node(Pfn pfn_lo, Pfn pfn_hi, IovaKind kind) {
   IovaNode* node = spare_;
   if (node != nullptr) {
@@ -230,9 +253,6 @@ IovaNode& IovaDomain::take_node(Pfn pfn_lo, Pfn pfn_hi, IovaKind kind) {
   node->range.pfn_lo = pfn_lo;
   node->range.pfn_hi = pfn_hi;
   node->range.kind = kind;
-  node->parent = nullptr;
-  node->child = {};
-  node->red = true;
   return *node;
 }
 
@@ -247,10 +267,12 @@ IovaTree::Inserted IovaDomain::insert(IovaNode& node, IovaNode* start) {
   return result;
 }
 
-void IovaDomain::remove(IovaNode& node) {
+void IovaDomain::remove(const IovaTree::Found& found) {
+  IovaNode& node = *found.node;
+  IovaNode* const above = found.above;
   if (strategy_ != IovaStrategy::Linux) {
     if (&node == &anchor_) return;
-    tree_.erase(node);
+    tree_.erase(node, above);
     give_node(node);
     return;
   }
@@ -259,11 +281,13 @@ void IovaDomain::remove(IovaNode& node) {
     return;
   }
   const IovaRange& range = node.range;
-  IovaNode* const above = IovaTree::next(node);
   if (&node == cached32_ || (range.pfn_hi < dma_32bit_pfn_ && range.pfn_lo >= cached32_->range.pfn_lo)) {
     cached32_ = above;
   }
-  if (range.pfn_lo < dma_32bit_pfn_) max32_alloc_size_ = dma_32bit_pfn_;
+  if (range.pfn_lo < dma_32bit_pfn_) {
+    max32_alloc_size_ = dma_32bit_pfn_;
+    free32_ += pages32(range.pfn_lo, range.pfn_hi);
+  }
   if (range.pfn_lo >= cached_->range.pfn_lo) cached_ = above;
 
   tree_.erase(node, above);
@@ -276,12 +300,12 @@ void IovaDomain::remove(IovaNode& node) {
 
 void IovaDomain::release_cached(Pfn pfn) {
   if (fatal_ != IovaFatal::None) return;
-  IovaNode* node = tree_.find(pfn);
-  if (node == nullptr) {
+  const IovaTree::Found found = tree_.find_with_next(pfn);
+  if (found.node == nullptr) {
     ++warnings_;
     return;
   }
-  remove(*node);
+  remove(found);
 }
 
 void IovaDomain::flush_rcaches() {

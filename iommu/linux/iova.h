@@ -132,11 +132,13 @@ class IovaDomain {
   /// As the kernel's, 0: none.
   [[nodiscard]] Pfn alloc_fast(std::uint64_t size, Pfn limit_pfn, bool flush_rcache);
   [[nodiscard]] Pfn alloc_uncached(std::uint64_t size, Pfn limit_pfn, bool flush_rcache);
+  [[nodiscard]] IovaTree::Found find_to_free(Pfn pfn);
   void free_past_loaded(Pfn pfn, unsigned order);
+  [[nodiscard]] std::uint64_t pages32(Pfn pfn_lo, Pfn pfn_hi) const;  ///< those below the 32-bit limit
   IovaNode& take_node(Pfn pfn_lo, Pfn pfn_hi, IovaKind kind);
   void give_node(IovaNode& node);
   IovaTree::Inserted insert(IovaNode& node, IovaNode* start);
-  void remove(IovaNode& node);
+  void remove(const IovaTree::Found& found);
   void release_cached(Pfn pfn);
   void flush_rcaches();
   void schedule_trim(unsigned order);
@@ -161,8 +163,10 @@ class IovaDomain {
   std::function<void(unsigned)> schedule_trim_;
   std::array<bool, IovaRcache::order_count> trim_pending_{};
 
+  std::uint64_t free32_;  ///< pages below the 32-bit limit that no range holds: while the tree is ordered
   std::uint64_t warnings_ = 0;
   IovaFatal fatal_ = IovaFatal::None;
+  bool freed_in_order_ = false;  ///< the last free_iova() was of the range below a cached node
 };
 
 }  // namespace sidewinder::kernel

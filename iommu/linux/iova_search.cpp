@@ -32,8 +32,8 @@ IovaNode* first_of_search(const IovaTree& tree, IovaNode& start, Pfn ceiling) {
 
 }  // namespace
 
-IovaPlace search_down(const IovaTree& tree, IovaNode& start, Pfn ceiling, Pfn floor,
-                      const IovaRequest& request) {
+IovaPlace search_further_down(const IovaTree& tree, IovaNode& start, Pfn ceiling, Pfn floor,
+                              const IovaRequest& request) {
   if (!tree.ordered()) return walk_down(start, ceiling, floor, request);
 
   IovaNode* above = first_of_search(tree, start, ceiling);

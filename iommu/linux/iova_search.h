@@ -31,10 +31,21 @@ struct IovaPlace {
   [[nodiscard]] explicit operator bool() const { return above != nullptr; }
 };
 
+/// As search_down(), which looks into the first gap itself: most often it has room.
+[[nodiscard]] IovaPlace search_further_down(const IovaTree& tree, IovaNode& start, Pfn ceiling, Pfn floor,
+                                            const IovaRequest& request);
+
 /// The highest place that ends below `ceiling`, in the gap below `start` or further down. None, where that
 /// place begins below `floor`. `start` may be outside a tree that is not ordered.
-[[nodiscard]] IovaPlace search_down(const IovaTree& tree, IovaNode& start, Pfn ceiling, Pfn floor,
-                                    const IovaRequest& request);
+[[nodiscard]] inline IovaPlace search_down(const IovaTree& tree, IovaNode& start, Pfn ceiling, Pfn floor,
+                                           const IovaRequest& request) {
+  const Pfn end = start.range.pfn_lo;
+  const Pfn pfn_lo = request.below(end);
+  if (tree.ordered() && end <= ceiling && end >= request.size && pfn_lo >= floor && pfn_lo >= start.gap_lo) {
+    return {pfn_lo, &start};
+  }
+  return search_further_down(tree, start, ceiling, floor, request);
+}
 
 /// The top of the smallest gap that holds the request, the highest such gap among equals; a gap counts as far
 /// as it lies in [floor, ceiling) and below `start`. The tree is ordered.

@@ -65,11 +65,15 @@ void refresh(IovaNode& node) {
   node.stale = false;
 }
 
+void clear_links(IovaNode& node) {
+  node.parent = nullptr;
+  node.child = {};
+  node.stale = true;
+  node.red = true;
+}
+
 void link(IovaNode& node, IovaNode& parent, IovaSide side) {
   node.parent = &parent;
-  node.child = {};
-  node.red = true;
-  node.stale = true;
   parent.on(side) = &node;
   mark_stale(&parent);
 }
@@ -93,14 +97,21 @@ IovaNode* IovaTree::first() const {
   return root_ == nullptr ? nullptr : &furthest(*root_, IovaSide::Left);
 }
 
-IovaNode* IovaTree::find(Pfn pfn) const {
+IovaTree::Found IovaTree::find_with_next(Pfn pfn) const {
+  IovaNode* above = nullptr;
   IovaNode* at = root_;
   while (at != nullptr) {
-    const bool reached = pfn >= at->range.pfn_lo;
-    if (reached && pfn <= at->range.pfn_hi) return at;
-    at = at->child[reached ? 1 : 0];  // no branch, which would be mispredicted at every other node
+    if (pfn < at->range.pfn_lo) {
+      above = at;
+      at = at->on(IovaSide::Left);
+    } else if (pfn > at->range.pfn_hi) {
+      at = at->on(IovaSide::Right);
+    } else {
+      IovaNode* const right = at->on(IovaSide::Right);
+      return {at, right != nullptr ? &furthest(*right, IovaSide::Left) : above};
+    }
   }
-  return nullptr;
+  return {};
 }
 
 IovaNode* IovaTree::find_limit(Pfn limit) const {
@@ -182,6 +193,7 @@ void IovaTree::rotate(IovaNode& node) {
 }
 
 IovaTree::Inserted IovaTree::insert(IovaNode& node, IovaNode* start) {
+  clear_links(node);
   IovaNode* parent = nullptr;
   IovaSide side = IovaSide::Left;
   for (IovaNode* at = start != nullptr ? start : root_; at != nullptr; at = at->on(side)) {
@@ -196,19 +208,17 @@ IovaTree::Inserted IovaTree::insert(IovaNode& node, IovaNode* start) {
   if (parent != nullptr && parent->red && parent->parent == nullptr) return Inserted::Detached;
 
   if (parent == nullptr) {
-    node.parent = nullptr;
-    node.child = {};
     root_ = &node;
   } else {
     link(node, *parent, side);
   }
-  node.red = true;
   if (ordered_) split_gap(node);
   repair_red(node);
   return Inserted::Linked;
 }
 
 void IovaTree::insert_below(IovaNode& node, IovaNode& above) {
+  clear_links(node);
   IovaNode* const left = above.on(IovaSide::Left);
   node.gap_lo = above.gap_lo;
   above.gap_lo = node.range.pfn_hi + 1;
@@ -274,9 +284,11 @@ IovaNode* IovaTree::repair_red_under(IovaNode& node, IovaNode& grandparent) {
 }
 
 void IovaTree::erase(IovaNode& node, IovaNode* above) {
+  IovaNode* const left = node.on(IovaSide::Left);
+  IovaNode* const right = node.on(IovaSide::Right);
   if (above != nullptr) above->gap_lo = node.gap_lo;
 
-  if (node.on(IovaSide::Left) != nullptr && node.on(IovaSide::Right) != nullptr) {
+  if (left != nullptr && right != nullptr) {
     // The successor takes the node's place and colour, and it is the successor's old place that is emptied.
     IovaNode& successor = *above;
     IovaNode* const orphan = successor.on(IovaSide::Right);
@@ -285,9 +297,9 @@ void IovaTree::erase(IovaNode& node, IovaNode* above) {
 
     if (emptied != &successor) {
       set_child(*emptied, IovaSide::Left, orphan);
-      set_child(successor, IovaSide::Right, node.on(IovaSide::Right));
+      set_child(successor, IovaSide::Right, right);
     }
-    set_child(successor, IovaSide::Left, node.on(IovaSide::Left));
+    set_child(successor, IovaSide::Left, left);
     link_to(node) = &successor;
     successor.parent = node.parent;
     successor.red = node.red;
@@ -302,16 +314,16 @@ void IovaTree::erase(IovaNode& node, IovaNode* above) {
     return;
   }
 
-  IovaNode* const orphan =
-      node.on(IovaSide::Left) != nullptr ? node.on(IovaSide::Left) : node.on(IovaSide::Right);
+  IovaNode* const orphan = left != nullptr ? left : right;
   link_to(node) = orphan;
-  if (orphan != nullptr) orphan->parent = node.parent;
   // The node above is the orphan, or one on the way up.
-  mark_stale(orphan != nullptr && orphan == above ? orphan : node.parent);
   if (orphan != nullptr) {
+    orphan->parent = node.parent;
+    mark_stale(right != nullptr ? right : node.parent);
     orphan->red = false;
-  } else if (!node.red) {
-    repair_black(node.parent);
+  } else {
+    mark_stale(node.parent);
+    if (!node.red) repair_black(node.parent);
   }
 }
 

@@ -75,7 +75,13 @@ class IovaTree {
   void extend_down(IovaNode& node, Pfn pfn_lo);  ///< pfn_lo is below the node's
 
   /// The node whose range holds `pfn`; null: none was met on the way down.
-  [[nodiscard]] IovaNode* find(Pfn pfn) const;
+  [[nodiscard]] IovaNode* find(Pfn pfn) const { return find_with_next(pfn).node; }
+
+  struct Found {
+    IovaNode* node = nullptr;
+    IovaNode* above = nullptr;  ///< next(*node)
+  };
+  [[nodiscard]] Found find_with_next(Pfn pfn) const;
 
   /// Where a search below `limit` may begin: a node that reaches `limit`, with no other at or above it before
   /// it; null: no node reaches it.

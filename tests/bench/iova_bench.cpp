@@ -166,28 +166,43 @@ class Fragmented {
 };
 
 /// A 32-bit window below 600 MiB of reserved space is filled to the last page, is asked for more, and
-/// emptied.
-template <typename Side>
-class Exhaustion {
+/// emptied: in the order it was filled, or in any order.
+template <typename Side, bool in_order>
+class FilledWindow {
  public:
   static constexpr std::size_t steps = 1;
 
-  explicit Exhaustion(std::size_t live) : pages_(std::max<std::uint64_t>(0xda800 / live, 1)) {
+  explicit FilledWindow(std::size_t live) : pages_(std::max<std::uint64_t>(0xda800 / live, 1)) {
     side_.reserve(0, 0x257ff);
   }
   std::uint64_t step() {
     while (const auto pfn = side_.alloc(pages_, limit_32bit, false)) live_.push_back(*pfn);
     const std::size_t count = live_.size();
-    for (const Pfn pfn : live_) side_.free(pfn);
+    if (order_.size() != count) draw_order(count);
+    for (const std::size_t index : order_) side_.free(live_[index]);
     live_.clear();
     return count;
   }
 
  private:
+  void draw_order(std::size_t count) {
+    order_.resize(count);
+    for (std::size_t i = 0; i < count; ++i) order_[i] = i;
+    if (in_order) return;
+    for (std::size_t i = count; i > 1; --i) std::swap(order_[i - 1], order_[random_.below(i)]);
+  }
+
   Side side_;
+  Random random_;
   std::uint64_t pages_;
   std::vector<Pfn> live_;
+  std::vector<std::size_t> order_;
 };
+
+template <typename Side>
+using Exhaustion = FilledWindow<Side, true>;
+template <typename Side>
+using ExhaustionAnyOrder = FilledWindow<Side, false>;
 
 /// No room above 32 bits either, and no memory of a failure that would spare the search: the request fails
 /// each time.
@@ -304,6 +319,8 @@ void add_all(bool smoke) {
   add<Fragmented>("fragmented", live(1'000'000), rounds(11));
   add<Exhaustion>("exhaustion", live(1'000), rounds(301));
   add<Exhaustion>("exhaustion", live(50'000), rounds(51));
+  add<ExhaustionAnyOrder>("exhaustion_any_order", live(1'000), rounds(301));
+  add<ExhaustionAnyOrder>("exhaustion_any_order", live(50'000), rounds(51));
   add<Full>("full", live(100'000), rounds(51));
   add<Pressure>("pressure", live(500), rounds(101));
   add<Pressure>("pressure", live(5'000), rounds(31));

@@ -70,8 +70,8 @@ std::string text(const Answer& given) {
   return buffer.data();
 }
 
-enum class Profile : std::uint8_t { Small, High, Cached, Video, Crowded, Misuse };
-constexpr std::array profile_names = {"small", "high", "cached", "video", "crowded", "misuse"};
+enum class Profile : std::uint8_t { Small, High, Cached, Video, Crowded, Window, Misuse };
+constexpr std::array profile_names = {"small", "high", "cached", "video", "crowded", "window", "misuse"};
 
 struct Tally {
   std::uint64_t calls = 0, failures = 0, warnings = 0, oopses = 0, spins = 0, spills = 0, trims = 0;
@@ -92,6 +92,7 @@ class Trial {
   }
 
   bool run(unsigned calls) {
+    if (profile_ == Profile::Window) close_window();
     for (unsigned i = 0; i < calls && good_ && ours_.fatal() == IovaFatal::None; ++i) {
       one_call();
       if (i % (profile_ == Profile::Cached ? 2048 : 64) == 0) compare_ranges();
@@ -143,6 +144,10 @@ class Trial {
         space_ = 5'000 + below(40'000);
         limits_ = {space_, space_, space_ - space_ / 7, pfn32 + space_, pfn32 + space_ / 3, pfn32 * 16 - 1};
         break;
+      case Profile::Window:
+        space_ = 300 + below(1500);
+        limits_ = {space_ - 1, pfn32 - 1, pfn32 - 1, space_ / 2, pfn32 * 16 - 1};
+        break;
       case Profile::Misuse:
         space_ = 100 + below(2000);
         limits_ = {space_, space_ / 2, highest_pfn, 0, highest_pfn - 1, pfn32 - 1, pfn32, below(40)};
@@ -168,6 +173,7 @@ class Trial {
         if (chance(1)) return highest_pfn / 2 - below(3);
         return 1 + below(chance(80) ? 40 : 400);
       case Profile::Small:
+      case Profile::Window:
         return 1 + below(chance(80) ? 40 : 400);
     }
     return 1;
@@ -190,7 +196,21 @@ class Trial {
       if (live_.size() < 1'200) filling_ = true;
       return filling_ ? Shares{10, 2, 78, 2} : Shares{3, 5, 32, 52};
     }
+    if (profile_ == Profile::Window) {
+      if (chance(2)) filling_ = !filling_;
+      return filling_ ? Shares{5, 2, 85, 3} : Shares{2, 8, 10, 75};
+    }
     return {};
+  }
+
+  /// Nothing is left between space_ and 4 GiB, and sometimes below start_pfn, so that the window can be full;
+  /// the reservations may overlap and reach beyond.
+  void close_window() {
+    const Pfn pfn32 = ours_.dma_32bit_pfn();
+    const Pfn middle = space_ + 1 + below(pfn32 - space_ - 1);
+    reserve(space_, middle);
+    reserve(middle + 1 - below(50), pfn32 - 1 + (chance(50) ? 0 : below(100)));
+    if (chance(50)) reserve(0, below(300));
   }
 
   void one_call() {
@@ -250,6 +270,11 @@ class Trial {
 
   std::optional<std::pair<Pfn, std::uint64_t>> take_live() {
     if (live_.empty()) return std::nullopt;
+    if (profile_ == Profile::Window && chance(70)) {  // the oldest
+      const auto oldest = live_.front();
+      live_.erase(live_.begin());
+      return oldest;
+    }
     std::swap(live_[below(live_.size())], live_.back());
     const auto taken = live_.back();
     live_.pop_back();
@@ -311,6 +336,10 @@ class Trial {
     } else if (chance(80)) {
       return find();  // reservations are rare, or there is soon no space
     }
+    reserve(lo, hi);
+  }
+
+  void reserve(Pfn lo, Pfn hi) {
     step(
         "reserve_iova(" + hex(lo) + ", " + hex(hi) + ")",
         [&] {

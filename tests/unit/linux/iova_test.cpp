@@ -2,9 +2,13 @@
 
 #include "iommu/linux/iova.h"
 
+#include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
+#include <cstddef>
 #include <map>
 #include <random>
+#include <utility>
 #include <vector>
 
 using namespace sidewinder::kernel;
@@ -363,5 +367,91 @@ TEST_CASE("live ranges never overlap, and when all are freed the domain is empty
     static_cast<void>(domain.alloc_iova_fast(limit * 2, limit, true));  // fails, and so empties the depot
     CHECK(domain.ranges().empty());
     CHECK(domain.warnings() == 0);
+  }
+}
+
+namespace {
+
+/// Sixty-four pages of 64 MiB below 4 GiB and as many above, page by page: what a domain must have taken.
+class Pages {
+ public:
+  static constexpr Pfn count = 128;
+
+  [[nodiscard]] bool free(Pfn first, std::uint64_t size) const {
+    return std::none_of(owner_.begin() + at(first), owner_.begin() + at(first + size),
+                        [](int owner) { return owner != 0; });
+  }
+  void take(Pfn first, Pfn last, int owner) {
+    for (Pfn pfn = first; pfn <= last; ++pfn) {
+      if (owner_[pfn] == 0) owner_[pfn] = owner;
+    }
+  }
+  void release(int owner) { std::replace(owner_.begin(), owner_.end(), owner, 0); }
+
+  [[nodiscard]] std::optional<Pfn> highest(std::uint64_t size, Pfn limit) const {
+    for (Pfn first = limit + 2 - size; first-- > 1;) {
+      if (free(first, size)) return first;
+    }
+    return std::nullopt;
+  }
+  [[nodiscard]] std::size_t taken() const {
+    return count - static_cast<std::size_t>(std::count(owner_.begin(), owner_.end(), 0));
+  }
+
+ private:
+  static std::ptrdiff_t at(Pfn pfn) { return static_cast<std::ptrdiff_t>(pfn); }
+
+  std::array<int, count> owner_{};
+};
+
+std::uint64_t pages_of(const std::vector<IovaRange>& ranges) {
+  std::uint64_t pages = 0;
+  for (const IovaRange& range : ranges) pages += range.pfn_hi - range.pfn_lo + 1;
+  return pages;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a window fails only while no gap has room, however it was filled and in whatever order it empties") {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 100; ++round) {
+    IovaDomain domain({.granule = mib(64) << 12});
+    REQUIRE(domain.dma_32bit_pfn() == 64);
+    Pages pages;
+    std::vector<std::pair<Pfn, int>> live;
+    int owner = 0;
+    const auto reserve = [&](Pfn first, Pfn last) {
+      REQUIRE(domain.reserve_iova(first, last));
+      pages.take(first, last, -1);
+    };
+    if (round % 2 == 0) reserve(0, random() % 3);
+    // The top is reserved up to or across 4 GiB, in two overlapping parts.
+    const Pfn top = 40 + random() % 20;
+    reserve(top, 60 + random() % 6);
+    reserve(top + 1, 63 + random() % 10);
+
+    std::size_t failures = 0;
+    for (int i = 0; i < 400; ++i) {
+      const bool filling = i / 40 % 2 == 0;
+      if (random() % 8 < (filling ? 7 : 2)) {
+        const bool high = random() % 10 == 0;
+        const std::uint64_t size = 1 + random() % 6;
+        const auto range = domain.alloc_iova(size, high ? 70 + random() % 50 : 63, false);
+        if (!high) REQUIRE(range.has_value() == pages.highest(size, 63).has_value());
+        failures += range ? 0 : 1;
+        if (!range) continue;
+        REQUIRE(pages.free(range->pfn_lo, size));
+        pages.take(range->pfn_lo, range->pfn_hi, ++owner);
+        live.emplace_back(range->pfn_lo, owner);
+      } else if (!live.empty()) {
+        const std::size_t index = random() % 3 == 0 ? random() % live.size() : 0;
+        domain.free_iova(live[index].first);
+        pages.release(live[index].second);
+        live.erase(live.begin() + static_cast<std::ptrdiff_t>(index));
+      }
+      REQUIRE(pages_of(domain.ranges()) == pages.taken());
+    }
+    CHECK(failures > 0);
   }
 }

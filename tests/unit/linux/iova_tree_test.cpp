@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <iterator>
 #include <map>
 #include <random>
 #include <vector>
@@ -120,6 +121,13 @@ TEST_CASE("random insertions and removals keep order and balance") {
       for (const auto& entry : nodes) expected.push_back(entry.first);
       REQUIRE(forwards(tree) == expected);
       REQUIRE(backwards(tree) == std::vector<Pfn>(expected.rbegin(), expected.rend()));
+      for (Pfn pfn = 0; pfn < keys; ++pfn) {
+        const IovaTree::Found found = tree.find_with_next(pfn);
+        const auto at = nodes.find(pfn);
+        REQUIRE(found.node == (at == nodes.end() ? nullptr : &at->second));
+        if (at == nodes.end()) continue;
+        REQUIRE(found.above == (std::next(at) == nodes.end() ? nullptr : &std::next(at)->second));
+      }
     }
   }
 }
