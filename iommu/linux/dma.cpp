@@ -68,13 +68,6 @@ PhysAddr phys_of(const DmaBuffer& buffer, std::uint64_t offset) {
   return 0;
 }
 
-Status DmaApi::set_mask_and_coherent(Device& device, std::uint64_t mask) {
-  if (!device.has_dma_mask) return fail(Errno::EIO_);
-  device.dma_mask = mask;
-  device.coherent_dma_mask = mask;
-  return {};
-}
-
 Result<DmaBuffer> DmaApi::alloc(Device& device, std::uint64_t size, DmaAttrs attrs) {
   if (size == 0) return fail(Errno::EINVAL_);
   if (uses_direct_dma(device)) return direct_alloc(*pages_, device, size);

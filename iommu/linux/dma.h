@@ -74,10 +74,6 @@ class DmaApi {
  public:
   explicit DmaApi(PageAllocator& pages) : pages_(&pages) {}
 
-  /// dma_set_mask_and_coherent(). Behind an IOMMU any mask will do, also one that is not of the form 2^n - 1.
-  /// EIO: the device has no DMA mask to set.
-  [[nodiscard]] Status set_mask_and_coherent(Device& device, std::uint64_t mask);
-
   /// dma_alloc_attrs(): zeroed pages mapped readable and writable at one IOVA below the coherent mask, in as
   /// large pages as there are; with `force_contiguous`, from one block of 2^n pages. Without dma-iommu, from
   /// one block at its own address. ENOMEM: no IOVA, no physical page, or no page for a table. EINVAL: size 0,

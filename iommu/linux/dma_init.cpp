@@ -19,10 +19,6 @@ namespace {
 constexpr std::uint64_t granule = IoPgtable::page_sizes & ~(IoPgtable::page_sizes - 1);
 constexpr std::uint64_t last_address = ~std::uint64_t{0};
 
-DmaAddr align_up(DmaAddr address) {
-  return (address + granule - 1) & ~(granule - 1);
-}
-
 void warn(const KernelLog* log, const char* text) {
   if (log != nullptr) log->print(LogLevel::Warn, text);
 }
@@ -73,7 +69,7 @@ Status reserve_pci_windows(IovaDomain& iovas, Device& device, const KernelLog* l
 void add_msi_pages(DmaCookie& cookie, const ReservedRegion& region) {
   const std::uint64_t offset = region.start & (granule - 1);
   const DmaAddr first = region.start - offset;
-  const std::uint64_t length = align_up(region.length + offset);
+  const std::uint64_t length = align_up(region.length + offset, granule);
   for (DmaAddr page = first; page != first + length; page += granule)
     cookie.msi_pages.push_back({.iova = page, .phys = page});
 }
@@ -156,8 +152,8 @@ Status create_direct_mappings(DmaDomain& domain, std::span<const ReservedRegion>
   for (const ReservedRegion& region : regions) {
     if (region.type != ReservedRegion::Type::Direct && region.type != ReservedRegion::Type::DirectRelaxable)
       continue;
-    const DmaAddr end = align_up(region.start + region.length);
-    DmaAddr first = align_up(region.start);  // of a run that is not mapped
+    const DmaAddr end = align_up(region.start + region.length, granule);
+    DmaAddr first = align_up(region.start, granule);  // of a run that is not mapped
     for (DmaAddr address = first; address <= end; address += granule) {
       // Linux takes physical address 0 for unmapped.
       if (address != end && domain.iova_to_phys(address).value_or(0) == 0) continue;

@@ -19,10 +19,6 @@ std::uint64_t offset_in_granule(const IovaDomain& iovas, std::uint64_t address) 
   return address & (iovas.granule() - 1);
 }
 
-std::uint64_t align_up(const IovaDomain& iovas, std::uint64_t size) {
-  return (size + iovas.granule() - 1) & ~(iovas.granule() - 1);
-}
-
 /// min_not_zero()
 std::uint64_t lower_of(std::uint64_t a, std::uint64_t b) {
   if (a == 0 || b == 0) return a | b;
@@ -83,7 +79,7 @@ void free_dma_iova(DmaDomain& domain, DmaAddr iova, std::uint64_t size, bool que
 DmaAddr map_dma(Device& device, PhysAddr phys, std::uint64_t size, IommuProt prot, std::uint64_t mask) {
   DmaDomain& domain = *device.domain;
   const std::uint64_t offset = offset_in_granule(domain.iovas(), phys);
-  size = align_up(domain.iovas(), size + offset);
+  size = align_up(size + offset, domain.iovas().granule());
   const std::optional<DmaAddr> iova = alloc_dma_iova(domain, device, size, mask);
   if (!iova) return dma_mapping_error;
   if (!domain.map(*iova, phys - offset, size, prot)) {
@@ -97,7 +93,7 @@ void unmap_dma(Device& device, DmaAddr iova, std::uint64_t size) {
   DmaDomain& domain = *device.domain;
   const std::uint64_t offset = offset_in_granule(domain.iovas(), iova);
   iova -= offset;
-  size = align_up(domain.iovas(), size + offset);
+  size = align_up(size + offset, domain.iovas().granule());
   const bool queued = domain.cookie().flush_queue != nullptr;
   if (domain.unmap_fast(iova, size, queued) != size) ++domain.cookie().warnings;
   if (!queued) domain.iotlb_sync();

@@ -14,10 +14,6 @@
 namespace sidewinder::kernel {
 namespace {
 
-std::uint64_t align_up(std::uint64_t size, std::uint64_t granule) {
-  return (size + granule - 1) & ~(granule - 1);
-}
-
 void warn(const Device& device, const std::string& text) {
   if (const KernelLog* log = device.domain->cookie().log; log != nullptr)
     log->dev(LogLevel::Warn, "pci", device.name, text);

@@ -19,10 +19,6 @@ std::uint64_t granule_of(const Device& device) {
   return device.domain->iovas().granule();
 }
 
-std::uint64_t align_up(std::uint64_t size, std::uint64_t granule) {
-  return (size + granule - 1) & ~(granule - 1);
-}
-
 struct Range {
   DmaAddr iova = 0;
   PhysAddr phys = 0;

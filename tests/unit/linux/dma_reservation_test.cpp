@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "iommu/linux/dma_domain.h"
+#include "iommu/linux/dma_mask.h"
 #include "tests/support/smmu_host.h"
 
 using namespace sidewinder;
@@ -37,7 +38,7 @@ struct Setup {
       : machine(test::small_machine()), host(machine, machine.config()), dma(host.pages) {
     REQUIRE(host.smmu.probe());
     renew_domain(type);
-    limit(reserved_end - 1);
+    if (is_dma_domain(type)) limit(reserved_end - 1);
   }
 
   void renew_domain(DomainType type = DomainType::Dma) {
@@ -49,7 +50,7 @@ struct Setup {
   }
 
   IovaDomain& iovas() { return domain->iovas(); }
-  void limit(std::uint64_t mask) { REQUIRE(dma.set_mask_and_coherent(device, mask)); }
+  void limit(std::uint64_t mask) { REQUIRE(set_dma_mask_and_coherent(device, mask, {})); }
   DmaBuffer alloc(std::uint64_t size) {
     Result<DmaBuffer> buffer = dma.alloc(device, size);
     REQUIRE(buffer);
@@ -371,7 +372,7 @@ TEST_CASE("a reservation is the domain's: for all its devices, and gone with it"
   REQUIRE(setup.reserve(call, 0, reserved_end));
   Device other{.name = "other", .streams = {{0x11, 0}}};
   REQUIRE(setup.domain->attach(other));
-  REQUIRE(setup.dma.set_mask_and_coherent(other, reserved_end - 1));
+  REQUIRE(set_dma_mask_and_coherent(other, reserved_end - 1, {}));
   CHECK_FALSE(setup.dma.alloc(other, page));
 
   setup.renew_domain();
