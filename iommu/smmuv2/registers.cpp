@@ -47,14 +47,39 @@ Smmu::Smmu(const Config& config, arch::MemoryPort& memory, InterruptListener& in
       memory_(&memory),
       interrupts_(&interrupts),
       streams_(config.stream_match_groups),
-      banks_(config.context_banks, ContextBank(config)),
       tlb_(config.tlb_entries, config.tlb_ways),
       micro_tlbs_(config.tbus, arch::Tlb(config.micro_tlb_entries, config.micro_tlb_ways)),
       bank_lines_(config.context_banks, false) {
-  cr0_.raw = cr0_fixed;
-  cr0_.set<sCR0::CLIENTPD>(1);  // §9.6.3: resets to 1. UNKNOWN reset values are 0 here.
-  acr_.set<sACR::CACHE_LOCK>(1);
   statistics_.banks.resize(config.context_banks);
+  reset();
+}
+
+template <typename Operation>
+void Smmu::on_all_tlbs(Operation operation) {
+  operation(tlb_);
+  for (arch::Tlb& micro : micro_tlbs_) operation(micro);
+}
+
+/// UNKNOWN reset values are 0 here.
+void Smmu::reset() {
+  cr0_.raw = cr0_fixed;
+  cr0_.set<sCR0::CLIENTPD>(1);  // §9.6.3
+  acr_ = sACR{}.set<sACR::CACHE_LOCK>(1);
+  gfsr_ = {};
+  gfsynr0_ = {};
+  gfsynr1_ = {};
+  gfar_ = 0;
+  streams_ = StreamMapping(config_.stream_match_groups);
+  banks_.assign(config_.context_banks, ContextBank(config_));
+  on_all_tlbs([](arch::Tlb& tlb) { tlb.invalidate_all(); });
+}
+
+void Smmu::set_power(bool on) {
+  if (powered_ && !on) {
+    reset();
+    update_interrupts();
+  }
+  powered_ = on;
 }
 
 Smmu::Frame Smmu::locate(std::uint64_t offset) const {
@@ -76,6 +101,10 @@ Smmu::Frame Smmu::locate(std::uint64_t offset) const {
 }
 
 std::uint64_t Smmu::read(std::uint64_t offset, unsigned size) {
+  if (!powered_) {
+    ++statistics_.register_accesses_without_power;
+    return 0;
+  }
   if ((size != 4 && size != 8) || offset % size != 0 || offset >= frame_size(config_)) return 0;
   Frame frame = locate(offset);
   if (size == 4) return read32(frame);
@@ -85,6 +114,10 @@ std::uint64_t Smmu::read(std::uint64_t offset, unsigned size) {
 }
 
 void Smmu::write(std::uint64_t offset, std::uint64_t value, unsigned size) {
+  if (!powered_) {
+    ++statistics_.register_accesses_without_power;
+    return;
+  }
   if ((size != 4 && size != 8) || offset % size != 0 || offset >= frame_size(config_)) return;
   Frame frame = locate(offset);
   const auto write_word = [&](std::uint64_t word) {
@@ -214,12 +247,6 @@ void Smmu::write_global1(std::uint32_t offset, std::uint32_t value) {
 bool Smmu::is_64_bit_operation(const Frame& frame) {
   return frame.space == Frame::Space::Bank && (frame.offset == cb::TLBIVA || frame.offset == cb::TLBIVAA ||
                                                frame.offset == cb::TLBIVAL || frame.offset == cb::TLBIVAAL);
-}
-
-template <typename Operation>
-void Smmu::on_all_tlbs(Operation operation) {
-  operation(tlb_);
-  for (arch::Tlb& micro : micro_tlbs_) operation(micro);
 }
 
 /// TLB maintenance (§5.4): true when the register is one of its operations. There are no intermediate

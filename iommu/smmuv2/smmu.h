@@ -25,7 +25,7 @@ namespace sidewinder::smmuv2 {
 struct Translation {
   enum class Action : std::uint8_t {
     Forward,  ///< send it on to `output`
-    Abort,    ///< answer with a bus error
+    Abort,    ///< answer with a bus error; without a fault and a bank: it found the SMMU without power
     Discard,  ///< answer as RAZ/WI: aborts are not reported (GFRE or CFRE is 0)
   };
   enum class Source : std::uint8_t { Bypass, MicroTlb, MainTlb, Walk, Configuration };
@@ -60,6 +60,11 @@ class Smmu {
   [[nodiscard]] std::uint64_t read(std::uint64_t offset, unsigned size);
   void write(std::uint64_t offset, std::uint64_t value, unsigned size);
 
+  /// Cutting the power loses every register and TLB entry: what comes back is as after reset. Without power
+  /// no interrupt is raised, registers are RAZ/WI, and clients' transactions are aborted. At first it is on.
+  void set_power(bool on);
+  [[nodiscard]] bool powered() const { return powered_; }
+
   /// What happens to a client's transaction that arrives at `tbu`; it must not cross a page (IHI 0062
   /// §2.1.1).
   [[nodiscard]] Translation translate(unsigned tbu, arch::Access access);
@@ -88,6 +93,7 @@ class Smmu {
   template <typename Operation>
   void on_all_tlbs(Operation operation);
   void update_interrupts();
+  void reset();
 
   [[nodiscard]] Translation bypass(const arch::Access& access);
   [[nodiscard]] Translation global_fault(arch::FaultKind kind, const arch::Access& access, bool nested);
@@ -111,6 +117,7 @@ class Smmu {
   arch::Tlb tlb_;
   std::vector<arch::Tlb> micro_tlbs_;
 
+  bool powered_ = true;
   bool global_line_ = false;
   std::vector<bool> bank_lines_;
   Statistics statistics_;

@@ -30,6 +30,8 @@ struct Statistics {
   std::uint64_t global_faults_multiple = 0;  ///< only as sGFSR.MULTI
   std::uint64_t invalidations = 0;           ///< TLBI registers written
   std::uint64_t synchronisations = 0;        ///< TLBSYNC and sTLBGSYNC
+  std::uint64_t requests_without_power = 0;
+  std::uint64_t register_accesses_without_power = 0;
   std::vector<BankStatistics> banks;
 };
 

@@ -41,6 +41,12 @@ std::uint32_t global_fault_bit(arch::FaultKind kind) {
 
 Translation Smmu::translate(unsigned tbu, arch::Access access) {
   ++statistics_.requests;
+  if (!powered_) {
+    ++statistics_.requests_without_power;
+    Translation result;
+    result.action = Translation::Action::Abort;
+    return result;
+  }
   if (cr0_.is_set<sCR0::CLIENTPD>()) return bypass(access);
 
   const StreamMapping::Result mapping = streams_.find(access.stream_id);

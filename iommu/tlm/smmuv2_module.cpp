@@ -68,14 +68,17 @@ void Smmuv2Module::register_transport(tlm::tlm_generic_payload& payload, sc_core
     return;
   }
   std::uint64_t value = 0;
-  if (payload.is_read()) {
+  const bool powered = core_.powered();
+  if (payload.is_read() && !powered) {
+    static_cast<void>(core_.read(payload.get_address(), size));  // it counts
+  } else if (payload.is_read()) {
     value = core_.read(payload.get_address(), size);
     std::memcpy(payload.get_data_ptr(), &value, size);
   } else if (payload.is_write()) {
     std::memcpy(&value, payload.get_data_ptr(), size);
     core_.write(payload.get_address(), value, size);
   }
-  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  payload.set_response_status(powered ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
 }
 
 smmuv2::Translation Smmuv2Module::translate(int tbu, const arch::Access& access, sc_core::sc_time& delay) {

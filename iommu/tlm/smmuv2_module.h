@@ -41,7 +41,8 @@ class TranslationObserver {
 };
 
 /// Answers: ADDRESS_ERROR for a transaction that the SMMU aborts, GENERIC_ERROR when that is for an external
-/// abort on a table walk, zeros and OK where aborts are not reported; errors from downstream as they are. A
+/// abort on a table walk, zeros and OK where aborts are not reported; errors from downstream as they are.
+/// Without power it answers every transaction and every register access with ADDRESS_ERROR. A
 /// burst that crosses a 4 KiB boundary is split, and no piece of it goes on unless all are translated; with
 /// byte enables or a streaming width less than its length such a burst is refused. Debug transport and DMI
 /// are not offered.
@@ -64,6 +65,9 @@ class Smmuv2Module : public sc_core::sc_module, private arch::MemoryPort, privat
 
   /// Attributes of transactions that carry no extension.
   models::AccessAttributes default_attributes;
+
+  /// Not during an access.
+  void set_power(bool on) { core_.set_power(on); }
 
   void observe(TranslationObserver* observer) { observer_ = observer; }  ///< nullptr: nobody
 

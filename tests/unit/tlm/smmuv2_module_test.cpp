@@ -305,6 +305,41 @@ TEST_CASE("tlm: registers take aligned accesses of 4 and 8 bytes, and refuse oth
   CHECK(board.payload.get_response_status() == tlm::TLM_BURST_ERROR_RESPONSE);
 }
 
+TEST_CASE("tlm: without power every access is an error, none goes on, and the interrupt lines are low") {
+  Board board;
+  Watcher watcher;
+  board.smmu.observe(&watcher);
+  Bytes data(8);
+  CHECK(board.read(0x5000, data) == tlm::TLM_ADDRESS_ERROR_RESPONSE);  // nothing is mapped there
+  models::run_simulation(sc_core::SC_ZERO_TIME);
+  REQUIRE(board.bank_line.read());
+  board.smmu.set_power(false);
+  models::run_simulation(sc_core::SC_ZERO_TIME);
+  CHECK_FALSE(board.bank_line.read());
+
+  CHECK(board.read(0x0, data) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  CHECK(board.write(0xffc, data) == tlm::TLM_ADDRESS_ERROR_RESPONSE);  // over a page boundary
+  CHECK(board.out0.seen.empty());
+  CHECK(board.delay == sc_core::SC_ZERO_TIME);
+  REQUIRE(watcher.events.size() == 3);
+  CHECK(watcher.events.back().translation.action == smmuv2::Translation::Action::Abort);
+  CHECK_FALSE(watcher.events.back().translation.fault);
+
+  Bytes word(4, 0xaa);
+  prepare(board.payload, tlm::TLM_READ_COMMAND, 0x20, word);
+  board.host.send(board.payload);
+  CHECK(board.payload.get_response_status() == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  CHECK(word == Bytes(4, 0xaa));
+  prepare(board.payload, tlm::TLM_WRITE_COMMAND, 0x0, word);
+  board.host.send(board.payload);
+  CHECK(board.payload.get_response_status() == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  CHECK(board.smmu.core().statistics().requests_without_power == 2);
+  CHECK(board.smmu.core().statistics().register_accesses_without_power == 2);
+
+  board.smmu.set_power(true);
+  CHECK(board.reg(0x20) != 0);
+}
+
 TEST_CASE("tlm: an observer is told of every piece, with its TBU") {
   Board board;
   Watcher watcher;
