@@ -89,6 +89,16 @@ bool Host::write(kernel::PhysAddr address, std::span<const std::byte> data, kern
   return access(tlm::TLM_WRITE_COMMAND, address, bytes, data.size(), security);
 }
 
+void Host::power(const kernel::PowerDomain& domain, std::function<void(bool on)> device) {
+  device(false);
+  powered_devices_.emplace_back(domain, std::move(device));
+}
+
+void Host::set_power(const kernel::PowerDomain& domain, bool on) {
+  for (const auto& [of, device] : powered_devices_)
+    if (of == domain) device(on);
+}
+
 std::uint64_t Host::now_ns() const {
   return sc_core::sc_time_stamp().value() / sc_core::sc_time(1, sc_core::SC_NS).value();
 }

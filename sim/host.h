@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <systemc>
+#include <utility>
 #include <vector>
 
 #include "iommu/linux/host_bus.h"
@@ -33,6 +34,9 @@ class Host : public sc_core::sc_module, public kernel::HostBus {
   /// A new source of the interrupt, to be bound to what drives it. The line is high while any source is.
   [[nodiscard]] InterruptSource& interrupt_source(unsigned irq);
 
+  /// What is to be told when the software switches the domain. At first nothing in it has power.
+  void power(const kernel::PowerDomain& domain, std::function<void(bool on)> device);
+
   /// A thread of the software's own, from the start of the simulation. Not after that.
   void spawn(const std::string& name, Callback body);
 
@@ -40,6 +44,7 @@ class Host : public sc_core::sc_module, public kernel::HostBus {
                           kernel::Security security) override;
   [[nodiscard]] bool write(kernel::PhysAddr address, std::span<const std::byte> data,
                            kernel::Security security) override;
+  void set_power(const kernel::PowerDomain& domain, bool on) override;
   [[nodiscard]] std::uint64_t now_ns() const override;
   void delay_ns(std::uint64_t duration) override;
   [[nodiscard]] bool request_irq(unsigned irq, kernel::IrqOwner owner, kernel::IrqSharing sharing,
@@ -73,6 +78,7 @@ class Host : public sc_core::sc_module, public kernel::HostBus {
 
   sc_core::sc_time interrupt_latency_;
   std::map<unsigned, std::unique_ptr<InterruptLine>> lines_;
+  std::vector<std::pair<kernel::PowerDomain, std::function<void(bool)>>> powered_devices_;
   std::multimap<sc_core::sc_time, Callback> work_;  ///< by time; equal times in the order they came
   sc_core::sc_event work_changed_;
   sc_core::sc_event completed_;

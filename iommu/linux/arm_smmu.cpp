@@ -18,7 +18,21 @@ constexpr std::uint32_t any_value =
 }  // namespace
 
 ArmSmmu::ArmSmmu(HostBus& bus, const KernelLog& log, ArmSmmuRateLimits& limits, ArmSmmuPlatform platform)
-    : bus_(&bus), log_(&log), limits_(&limits), platform_(std::move(platform)) {}
+    : bus_(&bus),
+      log_(&log),
+      limits_(&limits),
+      platform_(std::move(platform)),
+      power_(bus, {.suspend = [this] { switch_power(false); },
+                   .resume =
+                       [this] {
+                         switch_power(true);
+                         reset();
+                       }}) {}
+
+/// The clocks go with it: they have no effect of their own here.
+void ArmSmmu::switch_power(bool on) {
+  if (platform_.power_domain) bus_->set_power(*platform_.power_domain, on);
+}
 
 std::uint32_t ArmSmmu::gr0_read(std::uint32_t offset) const {
   return read_word<std::uint32_t>(*bus_, platform_.base + offset);
@@ -124,11 +138,13 @@ Status ArmSmmu::alloc_smes(std::span<const StreamSpecifier> streams) {
     }
     taken.push_back(*index);
   }
+  const RuntimePm::Reference powered(power_);
   for (const std::size_t index : taken) write_entry(index);
   return {};
 }
 
 void ArmSmmu::free_smes(std::span<const StreamSpecifier> streams) {
+  const RuntimePm::Reference powered(power_);
   for (const StreamSpecifier& stream : streams) {
     const std::optional<std::size_t> index = entry_of(stream);
     if (index && release_entry(*index)) write_entry(*index);
@@ -167,6 +183,21 @@ Result<unsigned> ArmSmmu::alloc_context_bank() {
 }
 
 void ArmSmmu::enable_context_bank(unsigned bank, const ContextBankSetup& setup) {
+  setups_[bank] = setup;
+  write_context_bank(bank);
+  if (!bus_->request_irq(platform_.context_irqs[bank], irq_owner(bank), IrqSharing::Shared,
+                         [this, bank] { handle_context_fault(bank); }))
+    say(LogLevel::Err, "failed to request context IRQ " + std::to_string(bank) + " (" +
+                           std::to_string(platform_.context_irqs[bank]) + ")");
+}
+
+/// arm_smmu_write_context_bank(): what it is set up with; a bank that is not in use is disabled.
+void ArmSmmu::write_context_bank(unsigned bank) {
+  if (!setups_[bank]) {
+    cb_write(bank, cb::SCTLR, 0);
+    return;
+  }
+  const ContextBankSetup& setup = *setups_[bank];
   constexpr std::uint32_t weakest_shareability = 3;  // non-shareable: the tables' attributes override it
   constexpr std::uint32_t write_back = 0xf;
   const std::uint32_t slot = bank * 4;
@@ -192,14 +223,11 @@ void ArmSmmu::enable_context_bank(unsigned bank, const ContextBankSetup& setup) 
                .set<SCTLR::ASIDPNE>(1)
                .set<SCTLR::M>(1)
                .raw);
-  if (!bus_->request_irq(platform_.context_irqs[bank], irq_owner(bank), IrqSharing::Shared,
-                         [this, bank] { handle_context_fault(bank); }))
-    say(LogLevel::Err, "failed to request context IRQ " + std::to_string(bank) + " (" +
-                           std::to_string(platform_.context_irqs[bank]) + ")");
 }
 
 void ArmSmmu::free_context_bank(unsigned bank, std::uint16_t asid) {
-  cb_write(bank, cb::SCTLR, 0);
+  setups_[bank].reset();
+  write_context_bank(bank);
   bus_->free_irq(platform_.context_irqs[bank], irq_owner(bank));
   tlb_invalidate_asid(bank, asid);  // free_io_pgtable_ops(): the bank's next user has the same ASID
   context_map_.reset(bank);
@@ -246,11 +274,13 @@ void ArmSmmu::tlb_sync(PhysAddr sync, PhysAddr status) {
     say(LogLevel::Err, "TLB sync timed out -- SMMU may be deadlocked");
 }
 
+/// arm_smmu_device_reset(): all that a resume restores. What only probing writes is lost with the power: a
+/// Qualcomm SMMU's bypass bank has no CBAR then.
 void ArmSmmu::reset() {
   gr0_write(gr0::sGFSR, gr0_read(gr0::sGFSR));
   for (std::size_t index = 0; index < entries_.size(); ++index) write_entry(index);
   for (unsigned bank = 0; bank < context_banks_; ++bank) {
-    cb_write(bank, cb::SCTLR, 0);
+    write_context_bank(bank);
     cb_write(bank, cb::FSR,
              layout::mask_of<FSR::MULTI, FSR::SS, FSR::UUT, FSR::ASF, FSR::TLBLKF, FSR::TLBMCF, FSR::EF,
                              FSR::PF, FSR::AFF, FSR::TF>);

@@ -22,6 +22,7 @@
 #include "iommu/linux/host_bus.h"
 #include "iommu/linux/kernel_version.h"
 #include "iommu/linux/log.h"
+#include "iommu/linux/runtime_pm.h"
 #include "iommu/linux/spin_lock.h"
 
 namespace sidewinder::kernel {
@@ -35,6 +36,7 @@ struct ArmSmmuPlatform {
   std::vector<unsigned> context_irqs;  ///< by context bank
   SmmuModel model = SmmuModel::Mmu500;
   SmmuImplementation implementation = SmmuImplementation::Arm;
+  std::optional<PowerDomain> power_domain{};  ///< only then it suspends at run time
   bool dma_coherent = false;
   bool disable_bypass = true;  ///< arm-smmu.disable_bypass: streams without an entry fault
   KernelVersion version{};     ///< from 6.12 on context faults are logged with their registers decoded
@@ -63,7 +65,8 @@ class ArmSmmu {
   ArmSmmu& operator=(const ArmSmmu&) = delete;
 
   /// arm_smmu_device_probe(): reads the ID registers, resets the SMMU, requests the global interrupts.
-  /// ENODEV: nothing this driver can use, or fewer context interrupts than banks.
+  /// ENODEV: nothing this driver can use, or fewer context interrupts than banks. In a power domain, it has
+  /// power from now on (not after an error), and suspends where nothing refers to power().
   [[nodiscard]] Status probe();
 
   /// arm_smmu_master_alloc_smes(): stream mapping entries for the StreamIDs, which fault (with disable_bypass
@@ -101,6 +104,10 @@ class ArmSmmu {
   [[nodiscard]] unsigned va_bits() const { return va_bits_; }
   [[nodiscard]] unsigned ipa_bits() const { return ipa_bits_; }
   [[nodiscard]] bool coherent_walk() const { return platform_.dma_coherent; }
+  /// Enabled only in a power domain. Who accesses registers through this class, but for the two functions for
+  /// stream mapping entries of a device, must hold a reference.
+  [[nodiscard]] RuntimePm& power() { return power_; }
+  [[nodiscard]] const RuntimePm& power() const { return power_; }
   [[nodiscard]] const std::string& name() const { return platform_.name; }
   [[nodiscard]] HostBus& bus() const { return *bus_; }
 
@@ -129,6 +136,7 @@ class ArmSmmu {
   void cb_write(unsigned bank, std::uint32_t offset, std::uint32_t value);
   void cb_write64(unsigned bank, std::uint32_t offset, std::uint64_t value);
 
+  [[nodiscard]] Status probe_device();
   [[nodiscard]] Status probe_id0();
   [[nodiscard]] Status probe_id1();
   [[nodiscard]] Status probe_id2();
@@ -140,8 +148,10 @@ class ArmSmmu {
   void take_over_boot_entries();
   void test_smr_masks();
   [[nodiscard]] layout::smmuv2::S2CR unattached() const;
+  void switch_power(bool on);
   void write_entry(std::size_t index);
   void write_s2cr(std::size_t index);
+  void write_context_bank(unsigned bank);
   [[nodiscard]] Result<std::size_t> find_entry(std::uint16_t id, std::uint16_t mask) const;
   [[nodiscard]] std::optional<std::size_t> entry_of(const StreamSpecifier& stream) const;
   [[nodiscard]] bool release_entry(std::size_t index);
@@ -169,10 +179,12 @@ class ArmSmmu {
   std::uint16_t smr_mask_mask_ = 0;
   std::vector<StreamMapEntry> entries_;
   std::bitset<max_context_banks> context_map_;
+  std::array<std::optional<ContextBankSetup>, max_context_banks> setups_{};  ///< of enabled banks (smmu->cbs)
   std::optional<unsigned>
       bypass_bank_;  ///< stands for S2CR's bypass, where the firmware does not let that be
   std::array<SpinLock, max_context_banks> bank_locks_;
   SpinLock global_sync_lock_;
+  RuntimePm power_;
 };
 
 }  // namespace sidewinder::kernel

@@ -28,6 +28,21 @@ constexpr unsigned page_shift_64k = 16;
 }  // namespace
 
 Status ArmSmmu::probe() {
+  switch_power(true);  // the driver core has attached it to its domain (genpd_dev_pm_attach())
+  if (Status status = probe_device(); !status) {
+    switch_power(false);
+    return status;
+  }
+  if (platform_.power_domain) {
+    power_.set_active();
+    power_.enable();
+    power_.request_idle();  // the driver core, after any probe
+  }
+  return {};
+}
+
+/// arm_smmu_device_probe(), but for its run-time PM.
+Status ArmSmmu::probe_device() {
   if (platform_.context_irqs.empty()) {
     say(LogLevel::Err, format("error -ENODEV: found %zu interrupts but expected at least %zu",
                               platform_.global_irqs.size(), platform_.global_irqs.size() + 1));

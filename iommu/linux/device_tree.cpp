@@ -10,6 +10,7 @@
 #include "iommu/linux/of_iommu.h"
 #include "iommu/linux/of_irq.h"
 #include "iommu/linux/of_node.h"
+#include "iommu/linux/of_power.h"
 
 namespace sidewinder::kernel {
 namespace {
@@ -57,6 +58,7 @@ SmmuNode read_smmu(const Node& node, const of::SmmuMatch& match) {
   smmu.iommu_cells = of::iommu_cells(node);
   smmu.stream_match_mask = of::stream_match_mask(node);
   smmu.dma_coherent = of::dma_coherent(node);
+  smmu.power_domain = of::power_domain_of(node);
 
   // arm_smmu_device_dt_probe() and arm_smmu_device_probe() refuse the same.
   const std::optional<std::uint32_t> global = node.cell("#global-interrupts");

@@ -13,6 +13,7 @@
 
 #include "iommu/linux/dma.h"
 #include "iommu/linux/errno.h"
+#include "iommu/linux/host_bus.h"
 
 namespace sidewinder::kernel {
 
@@ -88,6 +89,7 @@ struct SmmuNode {
   std::uint16_t stream_match_mask = 0;
   std::vector<Interrupt> global_interrupts;   ///< the first #global-interrupts
   std::vector<Interrupt> context_interrupts;  ///< the others, by context bank
+  std::optional<PowerDomain> power_domain;    ///< its only one: with several, as with none, it has none
   bool dma_coherent = false;
 };
 

@@ -21,6 +21,7 @@
 namespace sidewinder::kernel {
 
 class DmaDomain;
+class RuntimePm;
 class PageAllocator;
 class Swiotlb;
 
@@ -35,6 +36,7 @@ struct Device {
   std::string name;                 ///< dev_name(), as logs show it
   std::string driver = "platform";  ///< dev_driver_string(): its bus's where no driver is bound
   std::vector<StreamSpecifier> streams;
+  RuntimePm* iommu_power = nullptr;               ///< of its IOMMU: the device link to it; null: none
   DmaDomain* domain = nullptr;                    ///< attached domain; null: DMA is not translated
   std::uint64_t dma_mask = 0xffff'ffff;           ///< highest address the device can put on the bus
   std::uint64_t coherent_dma_mask = 0xffff'ffff;  ///< the same, for coherent allocations

@@ -13,6 +13,7 @@ namespace {
 
 using namespace layout::smmuv2;
 
+constexpr std::uint64_t autosuspend_delay_ns = 20'000'000;
 constexpr std::uint32_t sep_upstream = 7;  // sign-extend from the upstream bus's own sign bit, if it has one
 
 ContextBankSetup setup_for(const IoPgtable::Registers& registers, std::uint16_t asid) {
@@ -72,6 +73,7 @@ Result<std::unique_ptr<DmaDomain>> DmaDomain::create(ArmSmmu& smmu, PageAllocato
       {.ias = smmu.va_bits(), .oas = smmu.ipa_bits(), .coherent_walk = smmu.coherent_walk()});
   if (!tables) return fail(Errno::ENOMEM_);  // the bank was not touched yet
   domain->tables_.emplace(std::move(*tables));
+  const RuntimePm::Reference powered(smmu.power());
   smmu.enable_context_bank(*bank, setup_for(domain->tables_->registers(), domain->asid()));
   return domain;
 }
@@ -79,21 +81,26 @@ Result<std::unique_ptr<DmaDomain>> DmaDomain::create(ArmSmmu& smmu, PageAllocato
 DmaDomain::~DmaDomain() {
   if (cookie_.flush_queue) cookie_.flush_queue->stop();
   if (!is_paging_domain(type_)) return;
-  if (tables_)
-    smmu_->free_context_bank(bank_, asid());
-  else
+  if (!tables_) {
     smmu_->release_context_bank(bank_);
+    return;
+  }
+  const RuntimePm::Reference powered(smmu_->power());
+  smmu_->free_context_bank(bank_, asid());
 }
 
 Status DmaDomain::attach(Device& device) {
   if (!device.in_stream_map) {
     if (Status status = smmu_->alloc_smes(device.streams); !status) return status;
     device.in_stream_map = true;
+    device.iommu_power = &smmu_->power();
   }
+  const RuntimePm::Reference powered(smmu_->power());
   if (is_paging_domain(type_))
     smmu_->attach_smes(device.streams, S2crType::Translation, bank_);
   else
     smmu_->attach_smes(device.streams, type_ == DomainType::Identity ? S2crType::Bypass : S2crType::Fault);
+  smmu_->power().use_autosuspend(autosuspend_delay_ns);
   device.domain = this;
   device.iommu_dma = is_dma_domain(type_);
   return {};
@@ -104,6 +111,7 @@ Status DmaDomain::map(DmaAddr iova, PhysAddr base, std::uint64_t size, IommuProt
   for (std::uint64_t done = 0; done < size;) {
     const PageRun run = page_run(iova + done, base + done, size - done);
     std::uint64_t mapped = 0;
+    const RuntimePm::Reference powered(smmu_->power());
     Status status = tables_->map_pages(iova + done, base + done, run.size, run.count, prot, mapped);
     done += mapped;
     if (!status) {
@@ -126,6 +134,7 @@ std::uint64_t DmaDomain::unmap_fast(DmaAddr iova, std::uint64_t size, bool queue
   std::uint64_t done = 0;
   while (done < size) {
     const PageRun run = page_run(iova + done, iova + done, size - done);
+    const RuntimePm::Reference powered(smmu_->power());
     const std::uint64_t unmapped = tables_->unmap_pages(iova + done, run.size, run.count, queued);
     if (unmapped == 0) break;
     done += unmapped;
@@ -134,10 +143,12 @@ std::uint64_t DmaDomain::unmap_fast(DmaAddr iova, std::uint64_t size, bool queue
 }
 
 void DmaDomain::iotlb_sync() {
+  const RuntimePm::Reference powered(smmu_->power());
   smmu_->tlb_sync_context(bank_);
 }
 
 void DmaDomain::flush_iotlb_all() {
+  const RuntimePm::Reference powered(smmu_->power());
   smmu_->tlb_invalidate_asid(bank_, asid());
 }
 

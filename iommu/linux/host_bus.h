@@ -13,6 +13,7 @@
 #include <cstring>
 #include <functional>
 #include <span>
+#include <vector>
 
 namespace sidewinder::kernel {
 
@@ -31,6 +32,14 @@ using IrqOwner = const void*;
 /// Whether a handler suffers others on its line (IRQF_SHARED).
 enum class IrqSharing : std::uint8_t { Exclusive, Shared };
 
+/// A power domain of the platform, as its consumers' power-domains names it.
+struct PowerDomain {
+  std::uint32_t provider = 0;            ///< phandle
+  std::vector<std::uint32_t> specifier;  ///< as many cells as the provider's #power-domain-cells
+
+  friend bool operator==(const PowerDomain&, const PowerDomain&) = default;
+};
+
 /// An access completes before the call returns and never yields, so software sees its own writes in order and
 /// a write that rings a doorbell has been acted on when it returns. Only the functions marked "yields" let
 /// other software or simulated time run: an interrupt handler, timer or deferred work may run at every yield,
@@ -45,6 +54,10 @@ class HostBus {
   /// False: the access was answered with a bus error (an external abort); `data` is then unchanged.
   [[nodiscard]] virtual bool read(PhysAddr address, std::span<std::byte> data, Security security) = 0;
   [[nodiscard]] virtual bool write(PhysAddr address, std::span<const std::byte> data, Security security) = 0;
+
+  /// What the domain's provider does when it is told to: what is in the domain has power, or has none, when
+  /// this returns. The provider's own registers are no part of the platform.
+  virtual void set_power(const PowerDomain& domain, bool on) = 0;
 
   [[nodiscard]] virtual std::uint64_t now_ns() const = 0;
   virtual void delay_ns(std::uint64_t duration) = 0;  ///< yields

@@ -14,6 +14,7 @@ Status Iommu::probe_device(Device& device) {
   if (device.streams.empty()) return fail(Errno::ENODEV_);
   if (Status status = smmu_->alloc_smes(device.streams); !status) return status;
   device.in_stream_map = true;
+  device.iommu_power = &smmu_->power();
 
   const Result<IommuGroup*> group = group_for(device);
   if (!group) {

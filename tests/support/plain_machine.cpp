@@ -13,7 +13,13 @@ constexpr unsigned global_source = ~0U;  // the others are context banks
 }  // namespace
 
 PlainMachine::PlainMachine(const PlainMachineConfig& config)
-    : config_(config), store_(config.memory.size), smmu_(config.smmu, *this, *this) {}
+    : config_(config), store_(config.memory.size), smmu_(config.smmu, *this, *this) {
+  if (config_.smmu_power) smmu_.set_power(false);
+}
+
+void PlainMachine::set_power(const kernel::PowerDomain& domain, bool on) {
+  if (config_.smmu_power == domain) smmu_.set_power(on);
+}
 
 bool PlainMachine::in_memory(kernel::PhysAddr address, std::uint64_t size) const {
   const kernel::PhysRange& memory = config_.memory;
@@ -32,8 +38,10 @@ bool PlainMachine::read(kernel::PhysAddr address, std::span<std::byte> data, ker
     return true;
   }
   if (!in_smmu(address, data.size())) return false;
+  const bool powered = smmu_.powered();
   std::uint64_t value = smmu_.read(address - config_.smmu_base, static_cast<unsigned>(data.size()));
   if (const auto forced = forced_reads.find(address); forced != forced_reads.end()) value = forced->second;
+  if (!powered) return false;
   std::memcpy(data.data(), &value, data.size());
   return true;
 }
@@ -48,7 +56,7 @@ bool PlainMachine::write(kernel::PhysAddr address, std::span<const std::byte> da
   std::uint64_t value = 0;
   std::memcpy(&value, data.data(), data.size());
   smmu_.write(address - config_.smmu_base, value, static_cast<unsigned>(data.size()));
-  return true;
+  return smmu_.powered();
 }
 
 std::uint64_t PlainMachine::word(kernel::PhysAddr address) const {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -26,8 +27,9 @@ struct PlainMachineConfig {
   kernel::PhysAddr smmu_base = 0x1500'0000;
   kernel::PhysRange memory{0x8000'0000, 0x1000'0000};
   unsigned global_irq = 65;
-  unsigned first_context_irq = 100;  ///< context bank n has interrupt first_context_irq + n
-  unsigned context_irqs = ~0U;       ///< how many there are: more banks share them, in turn
+  unsigned first_context_irq = 100;                 ///< context bank n has interrupt first_context_irq + n
+  std::optional<kernel::PowerDomain> smmu_power{};  ///< without power at first; none: always on
+  unsigned context_irqs = ~0U;                      ///< how many there are: more banks share them, in turn
 };
 
 class PlainMachine final : public kernel::HostBus,
@@ -40,6 +42,7 @@ class PlainMachine final : public kernel::HostBus,
                           kernel::Security security) override;
   [[nodiscard]] bool write(kernel::PhysAddr address, std::span<const std::byte> data,
                            kernel::Security security) override;
+  void set_power(const kernel::PowerDomain& domain, bool on) override;
   [[nodiscard]] std::uint64_t now_ns() const override { return now_; }
   void delay_ns(std::uint64_t duration) override;
   [[nodiscard]] bool request_irq(unsigned irq, kernel::IrqOwner owner, kernel::IrqSharing sharing,

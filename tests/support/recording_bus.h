@@ -30,6 +30,13 @@ struct BusAccess {
   }
 };
 
+struct PowerSwitch {
+  std::size_t accesses_before = 0;
+  bool on = false;
+
+  friend bool operator==(const PowerSwitch&, const PowerSwitch&) = default;
+};
+
 class RecordingBus final : public kernel::HostBus {
  public:
   explicit RecordingBus(kernel::HostBus& below, bool recording_now = true)
@@ -49,6 +56,10 @@ class RecordingBus final : public kernel::HostBus {
       accesses.push_back({BusAccess::Direction::Write, address, security, ok, {data.begin(), data.end()}});
     return ok;
   }
+  void set_power(const kernel::PowerDomain& domain, bool on) override {
+    below_->set_power(domain, on);
+    if (recording) power_switches.push_back({accesses.size(), on});
+  }
   [[nodiscard]] std::uint64_t now_ns() const override { return below_->now_ns(); }
   void delay_ns(std::uint64_t duration) override { below_->delay_ns(duration); }
   [[nodiscard]] bool request_irq(unsigned irq, kernel::IrqOwner owner, kernel::IrqSharing sharing,
@@ -64,6 +75,7 @@ class RecordingBus final : public kernel::HostBus {
 
   bool recording;
   std::vector<BusAccess> accesses;
+  std::vector<PowerSwitch> power_switches;
 
  private:
   kernel::HostBus* below_;

@@ -32,4 +32,6 @@ sidewinder_test(linux_dma_msi_test SOURCES dma_msi_test.cpp LIBS sidewinder_plai
 sidewinder_test(linux_dma_random_test SOURCES dma_random_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_iommu_test SOURCES iommu_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_dma_limits_test SOURCES dma_limits_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_runtime_pm_test SOURCES runtime_pm_test.cpp LIBS sidewinder_plain_machine)
+sidewinder_test(linux_arm_smmu_power_test SOURCES arm_smmu_power_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_recording_bus_test SOURCES recording_bus_test.cpp LIBS sidewinder_plain_machine)

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "iommu/linux/runtime_pm.h"
 #include "models/memory.h"
 #include "models/run_simulation.h"
 
@@ -56,6 +57,48 @@ struct Part {
 using Times = std::vector<std::uint64_t>;
 
 }  // namespace
+
+TEST_CASE("a power domain is switched for all that is in it, at once, and for nothing else") {
+  Machine machine;
+  std::vector<bool> first, second, elsewhere;
+  const kernel::PowerDomain domain{7, {3}};
+  machine.host.power(domain, [&](bool on) { first.push_back(on); });
+  machine.host.power(domain, [&](bool on) { second.push_back(on); });
+  machine.host.power({7, {4}}, [&](bool on) { elsewhere.push_back(on); });
+  CHECK(first == std::vector<bool>{false});  // at first there is none
+  run(machine.host, [&] {
+    machine.host.set_power(domain, true);
+    CHECK(first == std::vector<bool>{false, true});
+    machine.host.set_power(domain, false);
+    machine.host.set_power({8, {3}}, true);  // nobody's
+  });
+  CHECK(first == std::vector<bool>{false, true, false});
+  CHECK(second == first);
+  CHECK(elsewhere == std::vector<bool>{false});
+}
+
+TEST_CASE("threads that come while a device is being resumed or suspended wait for it") {
+  Machine machine;
+  std::vector<std::string> diary;
+  const auto slowly = [&](const std::string& what) {
+    diary.push_back(what);
+    machine.host.delay_ns(1000);
+    diary.push_back("done");
+  };
+  kernel::RuntimePm device(machine.host,
+                           {.suspend = [&] { slowly("suspend"); }, .resume = [&] { slowly("resume"); }});
+  const auto use = [&](std::uint64_t from) {
+    machine.host.delay_ns(from);
+    const kernel::RuntimePm::Reference reference(device);
+    diary.push_back(device.active() ? "used" : "used without power");
+  };
+  device.enable();
+  for (const std::uint64_t from : {0, 500, 1700})  // it is suspended from a bit after 1000 on
+    machine.host.spawn("user" + std::to_string(from), [&use, from] { use(from); });
+  models::run_simulation(sc_core::sc_time(1, sc_core::SC_MS));
+  CHECK(diary == std::vector<std::string>{"resume", "done", "used", "used", "suspend", "done", "resume",
+                                          "done", "used", "suspend", "done"});
+}
 
 TEST_CASE("an interrupt is served after the latency, once for each time its line goes high") {
   Machine machine;

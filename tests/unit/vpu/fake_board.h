@@ -167,6 +167,7 @@ class Board : public sc_core::sc_module, public kernel::HostBus {
     return true;
   }
 
+  void set_power(const kernel::PowerDomain&, bool) override {}
   [[nodiscard]] std::uint64_t now_ns() const override {
     return static_cast<std::uint64_t>(sc_core::sc_time_stamp() / sc_core::sc_time(1, sc_core::SC_NS));
   }

@@ -27,6 +27,7 @@ class MemoryBus : public kernel::HostBus {
     std::copy(data.begin(), data.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(address - base));
     return true;
   }
+  void set_power(const kernel::PowerDomain&, bool) override {}
   [[nodiscard]] std::uint64_t now_ns() const override { return 0; }
   void delay_ns(std::uint64_t) override {}
   bool request_irq(unsigned, kernel::IrqOwner, kernel::IrqSharing, Callback) override { return false; }
