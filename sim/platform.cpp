@@ -227,6 +227,8 @@ Platform::Platform(const Scenario& scenario, const PlatformDescription& descript
   smmu_.walk.bind(bus_.in);
   smmu_.observe(&accounting);
   bus_.map(smmu_.regs, description.smmu.reg.base, description.smmu.reg.size);
+  if (description.smmu.power_domain)
+    host_.power(*description.smmu.power_domain, [this](bool on) { smmu_.set_power(on); });
   // The first is SMMU_NSgIrpt. Others (the configuration access fault's, the Secure ones) are never raised
   // here.
   for (std::size_t index = 0; index < description.smmu.global_interrupts.size(); ++index) {

@@ -15,6 +15,15 @@
 
 namespace sidewinder::sim {
 
+/// An SMMU in a power domain. Without power it translates nothing and records nothing.
+struct PowerReport {
+  std::uint64_t suspends = 0;
+  std::uint64_t resumes = 0;
+  std::uint64_t powered_ns = 0;         ///< of the run
+  std::uint64_t aborted_accesses = 0;   ///< clients' transactions that found it without power
+  std::uint64_t refused_registers = 0;  ///< the software's accesses that did
+};
+
 struct SmmuReport {
   std::string device;  ///< as dmesg names it: "15000000.iommu"
   std::uint32_t context_banks_used = 0;
@@ -24,6 +33,7 @@ struct SmmuReport {
   std::uint64_t tlb_lookups = 0;
   std::uint64_t tlb_hits = 0;
   std::uint64_t walks = 0;
+  std::optional<PowerReport> power{};  ///< none: always on
 };
 
 /// Accesses that left with another stream's StreamID, or with none. The four kinds add up to the total.

@@ -56,6 +56,16 @@ Json platform_json(const PlatformReport& used) {
   };
 }
 
+Json power_json(const PowerReport& power) {
+  return {
+      {"suspends", power.suspends},
+      {"resumes", power.resumes},
+      {"powered_ns", power.powered_ns},
+      {"aborted_accesses", power.aborted_accesses},
+      {"refused_registers", power.refused_registers},
+  };
+}
+
 Json smmu_json(const SmmuReport& smmu) {
   return {
       {"device", smmu.device},
@@ -63,6 +73,7 @@ Json smmu_json(const SmmuReport& smmu) {
       {"stream_match_groups",
        {{"used", smmu.stream_match_groups_used}, {"present", smmu.stream_match_groups_present}}},
       {"tlb", {{"lookups", smmu.tlb_lookups}, {"hits", smmu.tlb_hits}, {"walks", smmu.walks}}},
+      {"power", smmu.power ? power_json(*smmu.power) : Json(nullptr)},
   };
 }
 

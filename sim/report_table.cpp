@@ -152,6 +152,18 @@ std::string heading(const Report& report, const Paint& paint) {
   return text;
 }
 
+std::string power_text(const SmmuReport& smmu, std::uint64_t simulated_ns) {
+  const PowerReport& power = *smmu.power;
+  const auto milliseconds = [](std::uint64_t ns) { return thousands(ns / 1'000'000); };
+  std::string text = concat({"  ", smmu.device, " was suspended ", counted(power.suspends, "time", "times"),
+                             " and resumed ", counted(power.resumes, "time", "times"), "; it had power for ",
+                             milliseconds(power.powered_ns), " of ", milliseconds(simulated_ns), " ms\n"});
+  if (power.refused_registers != 0)
+    text += concat({"  ", counted(power.refused_registers, "register access", "register accesses"),
+                    " found it without power\n"});
+  return text;
+}
+
 std::string stream_table(const Report& report) {
   TextTable table({{"stream", left},
                    {"SID"},
@@ -398,6 +410,10 @@ std::string verdict(const Report& report) {
   const UntranslatedCounts untranslated = all_untranslated(report);
   if (untranslated.total() != 0) text += untranslated_sentence(untranslated) + "\n";
   text += misroute_sentence(report);
+  if (const auto& power = report.smmu.power; power && power->aborted_accesses != 0)
+    text += concat({"\n", counted(power->aborted_accesses, "access", "accesses"),
+                    " found the SMMU without power, and ",
+                    power->aborted_accesses == 1 ? "was aborted." : "were aborted."});
   std::uint64_t outside = 0;
   for (const StreamReport& stream : report.streams) outside += stream.buffers_outside_window;
   if (outside != 0) {
@@ -410,7 +426,9 @@ std::string to_table(const Report& report, bool colour) {
   const Paint paint(colour);
   const MisrouteCounts misroutes = all_misroutes(report);
   const bool untranslated = all_untranslated(report).total() != 0;
-  const bool bad = untranslated || misroutes.silent_foreign + misroutes.caught + misroutes.unowned != 0;
+  const bool unpowered = report.smmu.power && report.smmu.power->aborted_accesses != 0;
+  const bool bad =
+      untranslated || unpowered || misroutes.silent_foreign + misroutes.caught + misroutes.unowned != 0;
   const bool collateral = std::any_of(report.streams.begin(), report.streams.end(),
                                       [](const StreamReport& s) { return s.collateral_aborts != 0; });
 
@@ -427,6 +445,7 @@ std::string to_table(const Report& report, bool colour) {
   if (misroutes.total() != 0 || collateral) section("Misrouted accesses", misroute_table(report));
   if (!report.silent_hits.empty()) section("Silent: whose buffer was hit", hit_table(report));
   section("Faults", any_fault(report.faults) ? fault_table(report.faults) : "  none\n");
+  if (report.smmu.power) section("Run-time power of the SMMU", power_text(report.smmu, report.simulated_ns));
   section("IOVA space inside each window", space_table(report));
   if (report.survival.reprobe != Survival::NoBounds || report.survival.sharing != Survival::NoBounds)
     section("What keeps streams inside their windows, afterwards", survival_text(report.survival));

@@ -225,6 +225,14 @@ FaultReport report_faults(const Run& run, const Report& report) {
   return faults;
 }
 
+std::optional<PowerReport> report_power(const Run& run) {
+  if (!run.description.smmu.power_domain) return std::nullopt;
+  const kernel::RuntimePm& power = run.software.smmu().power();
+  const smmuv2::Statistics& statistics = run.platform.smmu().statistics();
+  return PowerReport{power.suspends(), power.resumes(), power.active_ns(), statistics.requests_without_power,
+                     statistics.register_accesses_without_power};
+}
+
 Report make_report(const Run& run) {
   const Scenario& scenario = run.scenario;
   Report report;
@@ -248,7 +256,8 @@ Report make_report(const Run& run) {
                  smmu.stream_match_groups(),
                  statistics.micro_tlb_lookups,
                  statistics.micro_tlb_hits + statistics.tlb_hits,
-                 statistics.walks};
+                 statistics.walks,
+                 report_power(run)};
   for (std::size_t device = 0; device < scenario.profile.devices.size(); ++device) {
     for (std::size_t index = 0; index < scenario.profile.devices[device].streams.size(); ++index)
       report.streams.push_back(report_stream(run, device, index));

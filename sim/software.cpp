@@ -27,6 +27,7 @@ kernel::ArmSmmuPlatform smmu_platform(const kernel::SmmuNode& node, const Kernel
           .context_irqs = intids(node.context_interrupts),
           .model = node.model,
           .implementation = node.implementation,
+          .power_domain = node.power_domain,
           .dma_coherent = node.dma_coherent,
           .disable_bypass = options.disable_bypass,
           .version = options.version};
@@ -96,6 +97,7 @@ std::string Software::start_driver(std::size_t index) {
     for (const BufferFunction function : profile.streams[number].functions)
       platform.devices[static_cast<std::size_t>(function)] = stream_devices_[index]->of_stream(number);
   platform.node_device = stream_devices_[index]->of_node();
+  platform.suppliers = stream_devices_[index]->suppliers();
   platform.map_firmware = [this](kernel::Device& device, kernel::DmaAddr iova, std::uint64_t size) {
     return dma_.map_at(device, iova, size);
   };

@@ -134,6 +134,15 @@ kernel::Device* StreamDevices::of_node() const {
                                                                                        : nullptr;
 }
 
+std::vector<kernel::RuntimePm*> StreamDevices::suppliers() const {
+  std::vector<kernel::RuntimePm*> iommus;
+  for (const Device& device : devices_)
+    if (device.driver == driver_name && device.iommu_power != nullptr &&
+        std::find(iommus.begin(), iommus.end(), device.iommu_power) == iommus.end())
+      iommus.push_back(device.iommu_power);
+  return iommus;
+}
+
 kernel::Status StreamDevices::set_up() {
   if (const kernel::Status status = probe_all(); !status) return status;
   if (kernel::Device* node = of_node(); node != nullptr && scenario_->mask != MaskRule::None)

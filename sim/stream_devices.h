@@ -19,6 +19,7 @@
 #include "iommu/linux/iommu.h"
 #include "iommu/linux/log.h"
 #include "iommu/linux/of_device.h"
+#include "iommu/linux/runtime_pm.h"
 #include "sim/platform.h"
 #include "sim/report.h"
 #include "sim/scenario.h"
@@ -38,6 +39,10 @@ class StreamDevices {
 
   /// Null until set_up() has come to it.
   [[nodiscard]] kernel::Device* of_stream(std::size_t stream) const { return streams_[stream]; }
+
+  /// The IOMMUs of the node's own device. A child's or a function's link to its IOMMU resumes nothing: no
+  /// driver is bound to it, which would resume it.
+  [[nodiscard]] std::vector<kernel::RuntimePm*> suppliers() const;
 
   /// Whose DMA the driver's own buffers are; null: the non-pixel stream's device's.
   [[nodiscard]] kernel::Device* of_node() const;

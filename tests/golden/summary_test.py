@@ -41,6 +41,7 @@ def check_books():
     raised = sum(bank["recorded"] + bank["terminated_while_pending"] + bank["multi"] for bank in banks)
     assert faults["raised"] >= raised
     assert faults["logged"] + faults["suppressed"] <= faults["raised"]
+    assert (summary["smmu"]["power"] is not None) == (pathlib.Path(scenario).stem == "thread-suspend")
 
 
 def thread_unreserved():
@@ -99,6 +100,17 @@ def thread_abc():
 def thread_abc_uniform():
     assert total("total") == 0 and faults["raised"] == 0
     assert [streams[name]["space"]["wasted_bytes"] // MIB for name in "ABC"] == [344, 88, 0]
+
+
+def thread_suspend():
+    power = summary["smmu"]["power"]
+    assert (power["suspends"], power["resumes"]) == (2, 2)
+    assert power["aborted_accesses"] == 0 and power["refused_registers"] == 0
+    # Two sessions and the 1.5 s after each, and the third session.
+    assert 3_050_000_000 < power["powered_ns"] < 3_150_000_000
+    assert [session["frames"] for session in sessions] == [30, 30, 30]
+    assert outcomes() == {"completed"}
+    assert faults["raised"] == 0
 
 
 check_books()

@@ -24,14 +24,25 @@ std::string hex(std::uint64_t value) {
 }
 
 constexpr std::uint64_t ring_full_retry_ns = 100'000;
+constexpr std::uint64_t autosuspend_delay_ns = 1'500'000'000;  // AUTOSUSPEND_DELAY_VALUE
 
 }  // namespace
 
 VpuDriver::VpuDriver(kernel::HostBus& bus, BufferAllocator& allocator, const kernel::KernelLog& log,
                      VpuPlatform platform, DriverObserver* observer)
-    : bus_(bus), allocator_(allocator), log_(log), platform_(std::move(platform)), observer_(observer) {}
+    : bus_(bus),
+      allocator_(allocator),
+      log_(log),
+      platform_(std::move(platform)),
+      observer_(observer),
+      power_(bus, {.suspend = [] {}, .resume = [] {}}) {
+  for (kernel::RuntimePm* supplier : platform_.suppliers) power_.add_supplier(*supplier);
+}
 
 kernel::Status VpuDriver::probe() {
+  power_.use_autosuspend(autosuspend_delay_ns);
+  power_.enable();
+  const kernel::RuntimePm::Reference active(power_);
   const kernel::Status booted = boot();
   if (booted) return booted;
   release();
@@ -118,12 +129,17 @@ void VpuDriver::release() {
 }
 
 void VpuDriver::remove() {
-  for (Session& session : sessions_) static_cast<void>(stop_session(session.result.id));
-  release();
-  core_ = Core::Absent;
+  {
+    const kernel::RuntimePm::Reference active(power_);
+    for (Session& session : sessions_) static_cast<void>(stop_session(session.result.id));
+    release();
+    core_ = Core::Absent;
+  }
+  power_.disable();
 }
 
 void VpuDriver::handle_irq() {
+  power_.mark_last_busy();
   const std::uint32_t status = read_reg(reg::IRQ_STATUS);
   if (status == 0) return;
   write_reg(reg::IRQ_CLEAR, status);  // before reading messages, so that a later one raises the line again
@@ -222,11 +238,13 @@ void VpuDriver::core_failed(const std::string& reason) {
 }
 
 kernel::Status VpuDriver::send(const hfi::Command& command) {
+  const kernel::RuntimePm::Reference active(power_);
   const std::uint64_t give_up = bus_.now_ns() + platform_.response_timeout_ns;
   while (core_ == Core::Booting || core_ == Core::Running) {
     const kernel::Status sent = HfiQueues(bus_, queue_region_->memory).send(command);
     if (sent) {
       write_reg(reg::DOORBELL, 1);
+      power_.mark_last_busy();
       return sent;
     }
     if (sent.error() != Errno::ENOSPC_ || bus_.now_ns() >= give_up) {

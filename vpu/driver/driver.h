@@ -16,6 +16,7 @@
 
 #include "iommu/linux/host_bus.h"
 #include "iommu/linux/log.h"
+#include "iommu/linux/runtime_pm.h"
 #include "vpu/driver/allocator.h"
 #include "vpu/driver/hfi_queues.h"
 #include "vpu/driver/observer.h"
@@ -33,6 +34,9 @@ struct VpuPlatform {
   std::array<kernel::Device*, function_count> devices{};
   /// Whose DMA the HFI queues and the SFR are; null: NonPixel's device's.
   kernel::Device* node_device = nullptr;
+
+  /// The IOMMUs of the driver's own device: active while it is.
+  std::vector<kernel::RuntimePm*> suppliers{};
 
   /// Maps `size` bytes of memory for the firmware's device at exactly `iova`, in its unmanaged domain.
   std::function<kernel::Result<kernel::DmaBuffer>(kernel::Device&, kernel::DmaAddr iova, std::uint64_t size)>
@@ -76,6 +80,8 @@ class VpuDriver {
 
   [[nodiscard]] const SessionResult& result(hfi::SessionId id) const { return sessions_[id].result; }
   [[nodiscard]] std::vector<SessionResult> results() const;
+  /// Active from a command to 1.5 s after the last command or interrupt. The VPU itself keeps its power.
+  [[nodiscard]] const kernel::RuntimePm& power() const { return power_; }
   [[nodiscard]] bool core_lost() const { return core_ == Core::Lost; }
 
  private:
@@ -144,6 +150,7 @@ class VpuDriver {
   std::optional<OwnedBuffer> sfr_;
   kernel::Completion sys_init_done_;
   std::deque<Session> sessions_;  ///< by id
+  kernel::RuntimePm power_;
 };
 
 }  // namespace sidewinder::vpu

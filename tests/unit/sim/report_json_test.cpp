@@ -27,7 +27,10 @@ TEST_CASE("the summary begins with its schema and ends with a newline") {
 }
 
 TEST_CASE("every field of the report reaches its key") {
-  const Json summary = Json::parse(to_json(sample_report()));
+  Report report = sample_report();
+  report.smmu.power->aborted_accesses = 5;
+  report.smmu.power->refused_registers = 4;
+  const Json summary = Json::parse(to_json(report));
   CHECK(summary["scenario"] == Json::parse(R"({"description": "A domain per stream, no lower bound",
       "platform": "thread-vpu", "profile": "thread-vpu", "seed": 7, "overrides": [],
       "policy": "child-nodes", "kernel": "6.1", "backported": true})"));
@@ -38,7 +41,9 @@ TEST_CASE("every field of the report reaches its key") {
                    "stream_ids": [{"sid": "0x2100", "mask": "0x400"}, {"sid": "0x2110", "mask": "0x0"}]}]})"));
   CHECK(summary["smmu"] == Json::parse(R"({"device": "15000000.iommu",
       "context_banks": {"used": 4, "present": 96}, "stream_match_groups": {"used": 4, "present": 128},
-      "tlb": {"lookups": 5000000, "hits": 4900000, "walks": 100000}})"));
+      "tlb": {"lookups": 5000000, "hits": 4900000, "walks": 100000},
+      "power": {"suspends": 3, "resumes": 2, "powered_ns": 1016000000, "aborted_accesses": 5,
+                "refused_registers": 4}})"));
   CHECK(summary["streams"][0] ==
         Json::parse(R"({"name": "non-pixel", "device": "aa00000.video-codec:non-pixel",
       "sid": "0x1940", "context_bank": 0, "window": {"lo": "0x25800000", "hi": "0xdac00000"},
@@ -78,6 +83,10 @@ TEST_CASE("what did not happen is null, and its key is there") {
   CHECK(firmware.at("iova").at("highest").is_null());
   CHECK(firmware.at("outside_window").at("example").is_null());
   CHECK(summary["sessions"][0].at("bad_response").is_null());
+
+  Report powered = sample_report();
+  powered.smmu.power.reset();
+  CHECK(Json::parse(to_json(powered))["smmu"].at("power").is_null());
 
   Report unbounded = sample_report();
   unbounded.survival = {};

@@ -125,6 +125,9 @@ Faults
      0  non-pixel         -                         -      -
      1  pixel            50                     3,153      2
 
+Run-time power of the SMMU
+  15000000.iommu was suspended 3 times and resumed 2 times; it had power for 1,016 of 1,250 ms
+
 IOVA space inside each window
   stream     reserved MiB  wasted MiB  free MiB  largest block MiB  failed allocations
   non-pixel         600.0        88.0   1,300.0              256.0                   1
@@ -185,6 +188,25 @@ TEST_CASE("untranslated accesses are an alarm of their own, wherever they end") 
   CHECK_THAT(verdict(report),
              Contains("1 access with physical addresses, for want of an IOMMU: 1 reached the "
                       "bus unprotected.\n"));
+}
+
+TEST_CASE("an SMMU's run-time power is told where it has a power domain") {
+  Report report = clean_report();
+  CHECK_THAT(to_table(report, true), !Contains("without power"));
+  report.smmu.power->refused_registers = 1;
+  CHECK_THAT(to_table(report, true), Contains("\n  1 register access found it without power\n"));
+  report.smmu.power.reset();
+  CHECK_THAT(to_table(report, true), !Contains("power"));
+}
+
+TEST_CASE("accesses that find the SMMU without power are an alarm") {
+  Report report = clean_report();
+  report.smmu.power->aborted_accesses = 1;
+  CHECK_THAT(verdict(report), Contains("\n1 access found the SMMU without power, and was aborted."));
+  report.smmu.power->aborted_accesses = 1510;
+  CHECK_THAT(to_table(report, true),
+             Contains("\033[1;31m1 session: 1 completed.\nNo access was misrouted.\n1,510 accesses found the "
+                      "SMMU without power, and were aborted."));
 }
 
 TEST_CASE("the heading tells the policy, the kernel, and whether they belong together") {

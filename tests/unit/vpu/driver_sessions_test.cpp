@@ -6,6 +6,7 @@
 
 #include "tests/unit/vpu/driver_bench.h"
 #include "vpu/driver/driver.h"
+#include "vpu/layout/registers.h"
 
 namespace sidewinder::vpu {
 namespace {
@@ -340,6 +341,97 @@ TEST_CASE("A core lost while a session starts leaves that session's buffers free
     CHECK(driver.result(0).outcome == SessionOutcome::CoreLost);
     CHECK(driver.result(0).state == SessionState::FailedToStart);
     CHECK(bench.allocator.live == 2);
+  });
+}
+
+TEST_CASE("The device is active until 1.5 s after the last command or interrupt, and its IOMMU with it") {
+  constexpr std::uint64_t ms = 1'000'000;
+  Board board("board");
+  Bench bench(board);
+  kernel::RuntimePm iommu(board, {.suspend = [] {}, .resume = [] {}});
+  iommu.enable();
+  bench.platform.suppliers = {&iommu};
+  board.run([&] {
+    VpuDriver& driver = bench.make_driver();
+    CHECK_FALSE(iommu.active());
+    REQUIRE(driver.probe());
+    for (int round = 0; round < 2; ++round) {
+      const auto id = driver.start_session(small_session(5));
+      REQUIRE(id);
+      CHECK(driver.wait_session(*id, second));
+      CHECK(driver.result(*id).outcome == SessionOutcome::Completed);
+      board.delay_ns(1500 * ms - 1000);  // after the interrupt
+      CHECK(driver.power().active());
+      CHECK(iommu.active());
+      board.delay_ns(2000);
+      CHECK_FALSE(driver.power().active());
+      CHECK_FALSE(iommu.active());
+    }
+    CHECK(driver.power().resumes() == 2);
+    CHECK(driver.stop_session(0));  // a command
+    CHECK(iommu.active());
+    driver.remove();
+    board.delay_ns(1);
+    CHECK_FALSE(driver.power().enabled());
+    CHECK_FALSE(iommu.active());
+  });
+}
+
+TEST_CASE("A command that is never answered keeps the device active for 1.5 s") {
+  constexpr std::uint64_t ms = 1'000'000;
+  Board board("board");
+  Bench bench(board);
+  board.run([&] {
+    VpuDriver& driver = bench.make_driver();
+    REQUIRE(driver.probe());
+    const auto id = driver.start_session(small_session(1));
+    REQUIRE(id);
+    CHECK(driver.wait_session(*id, second));
+    board.delay_ns(1000 * ms);
+    kernel::write_word<std::uint32_t>(board, Board::registers + reg::CONTROL, 0);  // nobody is there any more
+    CHECK(driver.stop_session(*id));
+    CHECK(driver.core_lost());  // after a second
+    board.delay_ns(500 * ms - 1000);
+    CHECK(driver.power().active());
+    board.delay_ns(2000);
+    CHECK_FALSE(driver.power().active());
+  });
+}
+
+TEST_CASE("The device is active before the core is booted, and while it is") {
+  Board board("board");
+  Bench bench(board);
+  kernel::RuntimePm iommu(board, {.suspend = [] {}, .resume = [] {}});
+  iommu.enable();
+  bench.platform.suppliers = {&iommu};
+  bool active = false;
+  bench.platform.map_firmware = [&](kernel::Device&, kernel::DmaAddr iova, std::uint64_t size) {
+    active = iommu.active();
+    return kernel::DmaBuffer{iova, size, {{iova, size}}};
+  };
+  board.run([&] {
+    VpuDriver& driver = bench.make_driver();
+    REQUIRE(driver.probe());
+    driver.remove();
+  });
+  CHECK(active);
+}
+
+TEST_CASE("A device that is probed again is managed again") {
+  Board board("board");
+  Bench bench(board);
+  kernel::RuntimePm iommu(board, {.suspend = [] {}, .resume = [] {}});
+  iommu.enable();
+  bench.platform.suppliers = {&iommu};
+  board.run([&] {
+    VpuDriver& driver = bench.make_driver();
+    REQUIRE(driver.probe());
+    driver.remove();
+    board.delay_ns(1);
+    CHECK_FALSE(iommu.active());
+    REQUIRE(driver.probe());
+    CHECK(iommu.active());
+    driver.remove();
   });
 }
 
