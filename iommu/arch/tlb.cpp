@@ -2,117 +2,64 @@
 
 #include "iommu/arch/tlb.h"
 
-#include <bit>
-#include <cassert>
+#include <algorithm>
+
+#include "iommu/layout/bits.h"
 
 namespace sidewinder::arch {
 namespace {
 
-/// Calls `probe(size_shift)` for each size present, smallest first, until one returns true.
-template <typename Probe>
-void for_each_size(std::uint64_t sizes, Probe probe) {
-  for (; sizes != 0; sizes &= sizes - 1)
-    if (probe(static_cast<unsigned>(std::countr_zero(sizes)))) return;
+/// The leaf that invalidations of the entry name: stage 1's, but of an IPA stage 2's.
+struct NamedLeaf {
+  layout::vmsa64::Granule granule;
+  std::uint8_t level;
+};
+
+NamedLeaf named_leaf(Stages stages, const Mapping& mapping) {
+  if (stages == Stages::Two) return {mapping.second.granule, mapping.second.level};
+  return {mapping.first.granule, mapping.first.level};
 }
 
-bool same_context(const TlbTag& entry, bool global, const TlbTag& tag) {
-  return entry.vmid == tag.vmid && (global || entry.asid == tag.asid);
+Mapping page_of(Mapping mapping, std::uint64_t address, unsigned page_shift) {
+  const std::uint64_t offset = address & layout::low_bits(mapping.size_shift) & ~layout::low_bits(page_shift);
+  mapping.output += offset;
+  mapping.ipa += mapping.stage2 ? offset : 0;
+  mapping.size_shift = static_cast<std::uint8_t>(page_shift);
+  return mapping;
 }
 
 }  // namespace
 
-Tlb::Tlb(unsigned entries, unsigned ways) : ways_(ways), set_mask_(entries / ways - 1), entries_(entries) {
-  assert(std::has_single_bit(entries) && std::has_single_bit(ways) && ways <= entries);
-}
+Tlb::Tlb(CacheShape shape, bool base_page_only) : cache_(shape), base_page_only_(base_page_only) {}
 
-Tlb::Entry* Tlb::set_of(std::uint64_t page, unsigned size_shift) {
-  // Mixing in the size keeps the first blocks of a buffer out of its first pages' sets. The ASID stays out of
-  // the index, so that an invalidation for all ASIDs finds every entry of an address in one set a size.
-  const std::uint64_t index = (page ^ page >> 9 ^ size_shift) & set_mask_;
-  return &entries_[index * ways_];
-}
-
-const Leaf* Tlb::lookup(TlbTag tag, std::uint64_t address) {
-  const Leaf* found = nullptr;
-  for_each_size(sizes_present_, [&](unsigned shift) {
-    const std::uint64_t page = address >> shift;
-    Entry* set = set_of(page, shift);
-    for (Entry* entry = set; entry != set + ways_; ++entry) {
-      if (!entry->valid || entry->page != page || entry->leaf.size_shift != shift) continue;
-      if (!same_context(entry->tag, entry->leaf.global, tag)) continue;
-      entry->last_use = ++clock_;
-      found = &entry->leaf;
-      return true;
-    }
-    return false;
-  });
-  return found;
-}
-
-void Tlb::insert(TlbTag tag, std::uint64_t address, const Leaf& leaf) {
-  const std::uint64_t page = address >> leaf.size_shift;
-  Entry* set = set_of(page, leaf.size_shift);
-  Entry* victim = set;
-  for (Entry* entry = set; entry != set + ways_; ++entry) {
-    if (!entry->valid) {
-      victim = entry;
-      break;
-    }
-    if (entry->last_use < victim->last_use) victim = entry;
+void Tlb::insert(const TlbTag& tag, std::uint64_t address, const Mapping& mapping) {
+  const NamedLeaf leaf = named_leaf(tag.stages, mapping);
+  const unsigned size_shift = mapping.size_shift;
+  AddressEntry entry{
+      .tag = tag,
+      .address = address,
+      .size_shift = size_shift,
+      .span_shift = std::max(size_shift, layout::vmsa64::level_shift(leaf.granule, leaf.level)),
+      .global = tag.stages != Stages::Two && mapping.first.global};
+  if (!base_page_only_) {
+    cache_.insert(entry, mapping);
+    return;
   }
-  if (victim->valid) drop(*victim);
-  *victim = {.page = page, .last_use = ++clock_, .tag = tag, .valid = true, .leaf = leaf};
-  ++occupancy_;
-  ++count_of_size_[leaf.size_shift];
-  sizes_present_ |= std::uint64_t{1} << leaf.size_shift;
+  entry.size_shift = std::min(size_shift, layout::vmsa64::page_shift(leaf.granule));
+  entry.span_shift = entry.size_shift;
+  cache_.insert(entry, page_of(mapping, address, entry.size_shift));
 }
 
-void Tlb::drop(Entry& entry) {
-  entry.valid = false;
-  --occupancy_;
-  if (--count_of_size_[entry.leaf.size_shift] == 0)
-    sizes_present_ &= ~(std::uint64_t{1} << entry.leaf.size_shift);
-}
-
-template <typename Matches>
-void Tlb::invalidate_if(Matches matches) {
-  if (occupancy_ == 0) return;
-  for (Entry& entry : entries_)
-    if (entry.valid && matches(entry)) drop(entry);
-}
-
-template <typename Matches>
-void Tlb::invalidate_address_if(std::uint64_t address, Matches matches) {
-  for_each_size(sizes_present_, [&](unsigned shift) {
-    const std::uint64_t page = address >> shift;
-    Entry* set = set_of(page, shift);
-    for (Entry* entry = set; entry != set + ways_; ++entry)
-      if (entry->valid && entry->page == page && entry->leaf.size_shift == shift && matches(*entry))
-        drop(*entry);
-    return false;
-  });
+void Tlb::invalidate(const TlbInvalidation& what) {
+  cache_.erase(what.by_address ? what.first : 0, what.by_address ? what.last : ~std::uint64_t{0},
+               [&](const AddressKey& key, const Mapping& mapping) {
+                 const NamedLeaf leaf = named_leaf(key.tag().stages, mapping);
+                 return what.names(key.tag(), key.global()) && what.names_leaf(leaf.granule, leaf.level);
+               });
 }
 
 void Tlb::invalidate_all() {
-  invalidate_if([](const Entry&) { return true; });
-}
-
-void Tlb::invalidate_vmid(std::uint16_t vmid) {
-  invalidate_if([&](const Entry& entry) { return entry.tag.vmid == vmid; });
-}
-
-void Tlb::invalidate_asid(TlbTag tag) {
-  invalidate_if(
-      [&](const Entry& entry) { return !entry.leaf.global && same_context(entry.tag, false, tag); });
-}
-
-void Tlb::invalidate_address(TlbTag tag, std::uint64_t address) {
-  invalidate_address_if(address,
-                        [&](const Entry& entry) { return same_context(entry.tag, entry.leaf.global, tag); });
-}
-
-void Tlb::invalidate_address_all_asids(std::uint16_t vmid, std::uint64_t address) {
-  invalidate_address_if(address, [&](const Entry& entry) { return entry.tag.vmid == vmid; });
+  cache_.erase(0, ~std::uint64_t{0}, [](const AddressKey&, const Mapping&) { return true; });
 }
 
 }  // namespace sidewinder::arch

@@ -1,67 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A set-associative TLB for entries of every page and block size. A lookup probes one set for each size that
-// is present, so its cost depends neither on the number of entries nor on the working set.
+// A TLB: pages, blocks and contiguous runs of every size, of VAs and IPAs, found by one lookup. An entry of
+// both stages is of a VA; it knows its IPA, but an invalidation by IPA leaves it (IHI 0070 §4.4.3.1).
+//
+// Overlapping entries (IHI 0070 §3.21.1.3, BBML 2): what is inserted replaces all that a lookup of its
+// address would find. Elsewhere both may stay until they are invalidated, and a lookup takes one of them,
+// whole: there are no TLB conflicts.
 
 #ifndef SIDEWINDER_IOMMU_ARCH_TLB_H
 #define SIDEWINDER_IOMMU_ARCH_TLB_H
 
-#include <array>
 #include <cstdint>
-#include <vector>
 
-#include "iommu/arch/stage1.h"
+#include "iommu/arch/address_cache.h"
+#include "iommu/arch/mapping.h"
+#include "iommu/arch/set_associative.h"
+#include "iommu/arch/tlb_invalidation.h"
+#include "iommu/arch/tlb_tag.h"
 
 namespace sidewinder::arch {
 
-/// Whose translation it is (IHI 0062 §2.5). An entry that is global matches any ASID of its VMID.
-struct TlbTag {
-  std::uint16_t asid = 0;
-  std::uint16_t vmid = 0;
-};
-
 class Tlb {
  public:
-  /// `entries` and `ways` are powers of two, 1 <= ways <= entries.
-  Tlb(unsigned entries, unsigned ways);
+  /// `base_page_only` makes a part that keeps blocks as pages of their granule, each known only once it has
+  /// been used, and whose invalidations by address remove the one page they name, not its block: with it a
+  /// driver that invalidates blocks by their base leaves stale pages, as on such a part.
+  explicit Tlb(CacheShape shape, bool base_page_only = false);
 
-  /// The leaf that maps `address`, or nullptr. The pointer holds until the next call that is not a lookup.
-  [[nodiscard]] const Leaf* lookup(TlbTag tag, std::uint64_t address);
+  /// The mapping of `address`, or nullptr. The pointer holds until the next call that is not a lookup. VAs
+  /// are sign-extended, from bit 55 where the top byte is ignored.
+  [[nodiscard]] const Mapping* lookup(const TlbTag& tag, std::uint64_t address) {
+    return cache_.find(tag, address);
+  }
 
-  /// Replaces the least recently used entry of the set.
-  void insert(TlbTag tag, std::uint64_t address, const Leaf& leaf);
+  /// Keeps a mapping of `address`, in place of the least recently used of its set.
+  void insert(const TlbTag& tag, std::uint64_t address, const Mapping& mapping);
 
+  /// An address within a stage 1 page or block also names the entries of both stages that are only a part of
+  /// it, stage 2's pages being smaller.
+  void invalidate(const TlbInvalidation& what);
   void invalidate_all();
-  void invalidate_vmid(std::uint16_t vmid);
-  void invalidate_asid(TlbTag tag);                            ///< non-global entries only
-  void invalidate_address(TlbTag tag, std::uint64_t address);  ///< the ASID's and the global ones
-  void invalidate_address_all_asids(std::uint16_t vmid, std::uint64_t address);
 
-  [[nodiscard]] unsigned occupancy() const { return occupancy_; }
+  [[nodiscard]] unsigned occupancy() const { return cache_.occupancy(); }
+  [[nodiscard]] const CacheStatistics& statistics() const { return cache_.statistics(); }
 
  private:
-  struct Entry {
-    std::uint64_t page = 0;  ///< input address >> size_shift
-    std::uint64_t last_use = 0;
-    TlbTag tag;
-    bool valid = false;
-    Leaf leaf;
-  };
-
-  template <typename Matches>
-  void invalidate_if(Matches matches);
-  template <typename Matches>
-  void invalidate_address_if(std::uint64_t address, Matches matches);
-  [[nodiscard]] Entry* set_of(std::uint64_t page, unsigned size_shift);
-  void drop(Entry& entry);
-
-  unsigned ways_;
-  std::uint64_t set_mask_;
-  std::vector<Entry> entries_;
-  std::array<std::uint32_t, 64> count_of_size_{};
-  std::uint64_t sizes_present_ = 0;  ///< bit n: an entry of 2^n bytes is present
-  std::uint64_t clock_ = 0;
-  unsigned occupancy_ = 0;
+  AddressCache<Mapping> cache_;
+  bool base_page_only_;
 };
 
 }  // namespace sidewinder::arch

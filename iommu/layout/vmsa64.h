@@ -17,6 +17,7 @@ struct Descriptor : Bits<Descriptor, std::uint64_t> {
   using Type = Field<1>;  ///< levels 0-2: 1 table, 0 block; level 3: 1 page, 0 reserved
   using Address = Field<47, 12>;
   using AddressHigh = Field<15, 12>;  ///< 64 KiB granule with 52-bit addresses (FEAT_LPA): bits 51:48
+  using AddressTop = Field<9, 8>;     ///< 4 and 16 KiB granules with FEAT_LPA2: bits 51:50, where SH was
 
   // Block and page, stage 1.
   using AttrIndx = Field<4, 2>;
@@ -26,6 +27,7 @@ struct Descriptor : Bits<Descriptor, std::uint64_t> {
   using SH = Field<9, 8>;
   using AF = Field<10>;
   using nG = Field<11>;
+  using DBM = Field<51>;  ///< Dirty Bit Modifier, with FEAT_HAFDBS
   using Contiguous = Field<52>;
   using PXN = Field<53>;
   using UXN = Field<54>;
@@ -56,14 +58,24 @@ enum class Granule : std::uint8_t { Size4K = 12, Size16K = 14, Size64K = 16 };  
   return page_shift(granule) - 3;
 }
 
-/// Bytes, as a power of two, that an entry at `level` (0-3) maps or points below.
-[[nodiscard]] constexpr unsigned level_shift(Granule granule, unsigned level) {
-  return page_shift(granule) + (3 - level) * bits_per_level(granule);
+/// Bytes, as a power of two, that an entry at `level` (-1 to 3) maps or points below.
+[[nodiscard]] constexpr unsigned level_shift(Granule granule, int level) {
+  return page_shift(granule) + static_cast<unsigned>(3 - level) * bits_per_level(granule);
 }
 
-/// Where blocks are allowed: 1 GiB and 2 MiB with 4K, 32 MiB with 16K, 512 MiB with 64K.
-[[nodiscard]] constexpr bool block_allowed(Granule granule, unsigned level) {
-  return level == 2 || (level == 1 && granule == Granule::Size4K);
+/// Where blocks are allowed: 1 GiB and 2 MiB with 4K, 32 MiB with 16K, 512 MiB with 64K. `large`: 52-bit
+/// addresses (FEAT_LPA2 for 4K and 16K, FEAT_LPA for 64K), and so 512 GiB, 64 GiB and 4 TiB.
+[[nodiscard]] constexpr bool block_allowed(Granule granule, int level, bool large = false) {
+  if (granule == Granule::Size4K) return level == 2 || level == 1 || (level == 0 && large);
+  return level == 2 || (level == 1 && large);
+}
+
+/// Entries of a contiguous run, as a power of two; 0 where the Contiguous bit means nothing (DDI 0487
+/// ContiguousSize).
+[[nodiscard]] constexpr unsigned contiguous_bits(Granule granule, int level) {
+  if (granule == Granule::Size4K) return level >= 1 ? 4 : 0;
+  if (level < 2) return 0;
+  return granule == Granule::Size16K && level == 3 ? 7 : 5;
 }
 
 }  // namespace sidewinder::layout::vmsa64

@@ -128,7 +128,7 @@ bool LpaeFormat::translates(std::uint64_t iova) const {
 }
 
 std::uint64_t LpaeFormat::index(unsigned level, std::uint64_t iova) const {
-  return iova >> level_shift(granule_, level) & (table_bytes(level) / descriptor_bytes - 1);
+  return iova >> level_shift(granule_, static_cast<int>(level)) & (table_bytes(level) / descriptor_bytes - 1);
 }
 
 std::uint64_t LpaeFormat::entries_left(unsigned level, std::uint64_t iova) const {

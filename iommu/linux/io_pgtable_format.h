@@ -73,7 +73,7 @@ class LpaeFormat {
   }
   /// Of a block or page at `level`, and of what a table at `level + 1` maps.
   [[nodiscard]] std::uint64_t block_bytes(unsigned level) const {
-    return std::uint64_t{1} << level_shift(granule_, level);
+    return std::uint64_t{1} << level_shift(granule_, static_cast<int>(level));
   }
   /// Of a table at `level`; the root is smaller, or is up to 16 tables.
   [[nodiscard]] std::uint64_t table_bytes(unsigned level) const;

@@ -78,6 +78,7 @@ unsigned sign_bit(std::uint32_t sep, unsigned upstream_bits) {
 
 ContextBank::ContextBank(const Config& config)
     : upstream_bits_(config.upstream_bits), output_bits_(config.output_bits) {
+  regime_.contiguous_hint = false;
   cba2r_.set<CBA2R::VA64>(1);  // RAO where only AArch64 is implemented (§10.2.2)
   actlr_.set<ACTLR::CMTLB>(1).set<ACTLR::CPRE>(1);
   fsr_.set<FSR::Format>(fsr_format_aarch64);

@@ -8,8 +8,9 @@
 
 #include <cstdint>
 
-#include "iommu/arch/stage1.h"
-#include "iommu/arch/tlb.h"
+#include "iommu/arch/fault.h"
+#include "iommu/arch/regime.h"
+#include "iommu/arch/tlb_tag.h"
 #include "iommu/layout/smmuv2.h"
 #include "iommu/smmuv2/config.h"
 

@@ -47,17 +47,11 @@ Smmu::Smmu(const Config& config, arch::MemoryPort& memory, InterruptListener& in
       memory_(&memory),
       interrupts_(&interrupts),
       streams_(config.stream_match_groups),
-      tlb_(config.tlb_entries, config.tlb_ways),
-      micro_tlbs_(config.tbus, arch::Tlb(config.micro_tlb_entries, config.micro_tlb_ways)),
+      tlb_({config.tlb_entries, config.tlb_ways}),
+      micro_tlbs_(config.tbus, arch::Tlb({config.micro_tlb_entries, config.micro_tlb_ways})),
       bank_lines_(config.context_banks, false) {
   statistics_.banks.resize(config.context_banks);
   reset();
-}
-
-template <typename Operation>
-void Smmu::on_all_tlbs(Operation operation) {
-  operation(tlb_);
-  for (arch::Tlb& micro : micro_tlbs_) operation(micro);
 }
 
 /// UNKNOWN reset values are 0 here.
@@ -71,7 +65,8 @@ void Smmu::reset() {
   gfar_ = 0;
   streams_ = StreamMapping(config_.stream_match_groups);
   banks_.assign(config_.context_banks, ContextBank(config_));
-  on_all_tlbs([](arch::Tlb& tlb) { tlb.invalidate_all(); });
+  tlb_.invalidate_all();
+  for (arch::Tlb& micro : micro_tlbs_) micro.invalidate_all();
 }
 
 void Smmu::set_power(bool on) {
@@ -249,50 +244,58 @@ bool Smmu::is_64_bit_operation(const Frame& frame) {
                                                frame.offset == cb::TLBIVAL || frame.offset == cb::TLBIVAAL);
 }
 
+void Smmu::invalidate_tlbs(const arch::TlbInvalidation& what) {
+  tlb_.invalidate(what);
+  for (arch::Tlb& micro : micro_tlbs_) micro.invalidate(what);
+}
+
 /// TLB maintenance (§5.4): true when the register is one of its operations. There are no intermediate
 /// entries, so that the last-level operations do what the others do.
 bool Smmu::invalidate(const Frame& frame, std::uint64_t value) {
+  using Asids = arch::TlbInvalidation::Asids;
+  arch::TlbInvalidation what{.worlds = arch::TlbInvalidation::bit(arch::World::El1), .stage1 = true};
   if (frame.space == Frame::Space::Global0) {
     switch (frame.offset) {
       case gr0::TLBIVMID:
       case gr0::TLBIVMIDS1:
-        on_all_tlbs([&](arch::Tlb& tlb) { tlb.invalidate_vmid(static_cast<std::uint16_t>(value & 0xff)); });
+        what.one_vmid = true;
+        what.vmid = static_cast<std::uint16_t>(value & 0xff);
         break;
       case gr0::TLBIALLNSNH:
-        on_all_tlbs([](arch::Tlb& tlb) { tlb.invalidate_all(); });
         break;
       case gr0::TLBIALLH:
-        break;  // there are no hypervisor contexts, so no entry of theirs
+        what.worlds = arch::TlbInvalidation::bit(arch::World::El2);  // no context is of it
+        break;
       case gr0::sTLBGSYNC:
         ++statistics_.synchronisations;
         return true;
       default:
         return false;
     }
+    invalidate_tlbs(what);
     ++statistics_.invalidations;
     return true;
   }
   if (frame.space != Frame::Space::Bank) return false;
 
-  const std::uint16_t vmid = banks_[frame.bank].tag().vmid;
-  const arch::TlbTag tag{static_cast<std::uint16_t>(TLBIVA::of(value).get<TLBIVA::ASID>()), vmid};
-  const std::uint64_t address = invalidated_address(value);
+  what.one_vmid = true;
+  what.vmid = banks_[frame.bank].tag().vmid;
   switch (frame.offset) {
     case cb::TLBIALL:
-      on_all_tlbs([&](arch::Tlb& tlb) { tlb.invalidate_vmid(vmid); });
       break;
     case cb::TLBIASID:
-      on_all_tlbs([&](arch::Tlb& tlb) {
-        tlb.invalidate_asid({static_cast<std::uint16_t>(value & 0xffff), vmid});
-      });
+      what.asids = Asids::OneNotGlobal;
+      what.asid = static_cast<std::uint16_t>(value & 0xffff);
       break;
     case cb::TLBIVA:
     case cb::TLBIVAL:
-      on_all_tlbs([&](arch::Tlb& tlb) { tlb.invalidate_address(tag, address); });
-      break;
+      what.asids = Asids::OneOrGlobal;
+      what.asid = static_cast<std::uint16_t>(TLBIVA::of(value).get<TLBIVA::ASID>());
+      [[fallthrough]];
     case cb::TLBIVAA:
     case cb::TLBIVAAL:
-      on_all_tlbs([&](arch::Tlb& tlb) { tlb.invalidate_address_all_asids(vmid, address); });
+      what.by_address = true;
+      what.first = what.last = invalidated_address(value);
       break;
     case cb::TLBSYNC:
       ++statistics_.synchronisations;
@@ -300,6 +303,7 @@ bool Smmu::invalidate(const Frame& frame, std::uint64_t value) {
     default:
       return false;  // an operation's upper word alone among them: no register is there
   }
+  invalidate_tlbs(what);
   ++statistics_.invalidations;
   return true;
 }

@@ -8,12 +8,15 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
+#include "iommu/arch/access_log.h"
 #include "iommu/arch/fault.h"
+#include "iommu/arch/mapping.h"
 #include "iommu/arch/memory_port.h"
-#include "iommu/arch/stage1.h"
 #include "iommu/arch/tlb.h"
+#include "iommu/arch/tlb_invalidation.h"
 #include "iommu/layout/smmuv2.h"
 #include "iommu/smmuv2/config.h"
 #include "iommu/smmuv2/context_bank.h"
@@ -39,8 +42,8 @@ struct Translation {
   std::optional<std::uint8_t> bank;  ///< context bank that translated, or faulted
   std::optional<arch::Fault>
       fault;  ///< found by this transaction; none when it was terminated behind another's
-  std::array<arch::WalkAccess, 4> accesses{};
-  std::uint8_t access_count = 0;
+  /// The descriptors read, in order; of the SMMU, until its next translation.
+  std::span<const arch::WalkAccess> accesses{};
 };
 
 /// Told when an interrupt line changes its level.
@@ -90,8 +93,7 @@ class Smmu {
   void write_global1(std::uint32_t offset, std::uint32_t value);
   [[nodiscard]] static bool is_64_bit_operation(const Frame& frame);
   bool invalidate(const Frame& frame, std::uint64_t value);
-  template <typename Operation>
-  void on_all_tlbs(Operation operation);
+  void invalidate_tlbs(const arch::TlbInvalidation& what);
   void update_interrupts();
   void reset();
 
@@ -99,8 +101,10 @@ class Smmu {
   [[nodiscard]] Translation global_fault(arch::FaultKind kind, const arch::Access& access, bool nested);
   [[nodiscard]] Translation context_fault(unsigned index, const arch::Fault& fault, Translation so_far);
   [[nodiscard]] Translation in_bank(unsigned tbu, unsigned index, const arch::Access& access);
-  [[nodiscard]] Translation use(const arch::Leaf& leaf, unsigned index, const arch::Access& access,
-                                std::uint64_t address, Translation so_far);
+  [[nodiscard]] Translation hit(const arch::Mapping& mapping, unsigned index, const arch::Access& access,
+                                std::uint64_t address, const Translation& so_far);
+  [[nodiscard]] static Translation use(const arch::Mapping& mapping, std::uint64_t address,
+                                       Translation so_far);
 
   Config config_;
   arch::MemoryPort* memory_;
@@ -116,6 +120,7 @@ class Smmu {
   std::vector<ContextBank> banks_;
   arch::Tlb tlb_;
   std::vector<arch::Tlb> micro_tlbs_;
+  arch::AccessLog walk_log_;
 
   bool powered_ = true;
   bool global_line_ = false;

@@ -3,6 +3,7 @@
 // A transaction's way through Smmu, in the order of IHI 0062 §2.1.1 and of the pseudocode in §3.7.3 and
 // §3.8.4.
 
+#include "iommu/arch/walk.h"
 #include "iommu/smmuv2/smmu.h"
 
 namespace sidewinder::smmuv2 {
@@ -167,44 +168,50 @@ Translation Smmu::in_bank(unsigned tbu, unsigned index, const arch::Access& acce
   const arch::TlbTag tag = bank.tag();
   arch::Tlb& micro = micro_tlbs_[tbu];
   ++statistics_.micro_tlb_lookups;
-  if (const arch::Leaf* leaf = micro.lookup(tag, address)) {
+  if (const arch::Mapping* mapping = micro.lookup(tag, address)) {
     ++statistics_.micro_tlb_hits;
     result.source = Translation::Source::MicroTlb;
-    return use(*leaf, index, access, address, result);
+    return hit(*mapping, index, access, address, result);
   }
 
   ++statistics_.tlb_lookups;
-  if (const arch::Leaf* leaf = tlb_.lookup(tag, address)) {
+  if (const arch::Mapping* mapping = tlb_.lookup(tag, address)) {
     ++statistics_.tlb_hits;
-    micro.insert(tag, address, *leaf);
+    micro.insert(tag, address, *mapping);
     result.source = Translation::Source::MainTlb;
-    return use(*leaf, index, access, address, result);
+    return hit(*mapping, index, access, address, result);
   }
 
-  const arch::Walk walk = arch::walk_stage1(bank.regime(), address, *memory_);
-  ++statistics_.walks;
-  statistics_.walk_reads += walk.access_count;
+  walk_log_.clear();
+  arch::Access extended = access;
+  extended.address = address;
+  const arch::Outcome walk = arch::translate(&bank.regime(), nullptr, extended, false,
+                                             {.memory = memory_, .log = &walk_log_, .tag = tag});
   result.source = Translation::Source::Walk;
-  result.accesses = walk.accesses;
-  result.access_count = walk.access_count;
-  if (!walk.ok) return fault(walk.fault, walk.level);
-
-  tlb_.insert(tag, address, walk.leaf);
-  micro.insert(tag, address, walk.leaf);
-  return use(walk.leaf, index, access, address, result);
+  result.accesses = walk_log_.kept();
+  ++statistics_.walks;
+  statistics_.walk_reads += result.accesses.size();
+  if (walk.mapped) {
+    tlb_.insert(tag, address, walk.mapping);
+    micro.insert(tag, address, walk.mapping);
+  }
+  if (!walk.ok) return fault(walk.fault.kind, walk.fault.level);
+  return use(walk.mapping, address, result);
 }
 
-Translation Smmu::use(const arch::Leaf& leaf, unsigned index, const arch::Access& access,
-                      std::uint64_t address, Translation so_far) {
-  const bool write_execute_never = banks_[index].regime().write_execute_never;
-  if (!arch::permitted(leaf.permissions, access, write_execute_never))
-    return context_fault(index, {.kind = arch::FaultKind::Permission, .level = leaf.level, .access = access},
-                         so_far);
+Translation Smmu::hit(const arch::Mapping& mapping, unsigned index, const arch::Access& access,
+                      std::uint64_t address, const Translation& so_far) {
+  if (arch::check_hit(mapping, &banks_[index].regime(), nullptr, access) != arch::HitCheck::Allowed)
+    return context_fault(
+        index, {.kind = arch::FaultKind::Permission, .level = mapping.first.level, .access = access}, so_far);
+  return use(mapping, address, so_far);
+}
 
-  so_far.output = leaf.output | (address & low_bits(leaf.size_shift));
-  so_far.same_page_shift = leaf.size_shift;
-  so_far.attributes = leaf.attributes;
-  so_far.shareability = leaf.shareability;
+Translation Smmu::use(const arch::Mapping& mapping, std::uint64_t address, Translation so_far) {
+  so_far.output = mapping.output | (address & low_bits(mapping.size_shift));
+  so_far.same_page_shift = mapping.size_shift;
+  so_far.attributes = mapping.first.attributes;
+  so_far.shareability = mapping.first.shareability;
   return so_far;
 }
 

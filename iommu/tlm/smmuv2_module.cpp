@@ -92,8 +92,7 @@ smmuv2::Translation Smmuv2Module::translate(int tbu, const arch::Access& access,
       break;
     case smmuv2::Translation::Source::Walk: {
       std::uint64_t memory_ps = 0;
-      for (unsigned read = 0; read < translation.access_count; ++read)
-        memory_ps += translation.accesses[read].latency_ps;
+      for (const arch::WalkAccess& read : translation.accesses) memory_ps += read.latency_ps;
       delay += timing_.walk + sc_core::sc_time(static_cast<double>(memory_ps), sc_core::SC_PS);
       break;
     }
@@ -174,12 +173,12 @@ void Smmuv2Module::split_transport(int tbu, tlm::tlm_generic_payload& payload, s
   payload.set_streaming_width(width);
 }
 
-arch::PortResponse Smmuv2Module::read64(std::uint64_t address) {
+arch::PortResponse Smmuv2Module::read64(const arch::PortAccess& access) {
   arch::PortResponse response;
   tlm::tlm_generic_payload& payload = walk_payload_;
   payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   payload.set_command(tlm::TLM_READ_COMMAND);
-  payload.set_address(address);
+  payload.set_address(access.address);
   payload.set_data_ptr(reinterpret_cast<unsigned char*>(&response.data));
   payload.set_data_length(sizeof response.data);
   payload.set_streaming_width(sizeof response.data);

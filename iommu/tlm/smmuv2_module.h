@@ -80,7 +80,7 @@ class Smmuv2Module : public sc_core::sc_module, private arch::MemoryPort, privat
                        arch::Access access);
   [[nodiscard]] smmuv2::Translation translate(int tbu, const arch::Access& access, sc_core::sc_time& delay);
 
-  arch::PortResponse read64(std::uint64_t address) override;
+  arch::PortResponse read64(const arch::PortAccess& access) override;
   void global_interrupt(bool level) override;
   void context_interrupt(unsigned bank, bool level) override;
 

@@ -35,9 +35,9 @@ class InputMemory : public arch::MemoryPort {
  public:
   explicit InputMemory(std::span<const std::uint8_t> input) : input_(input) {}
 
-  arch::PortResponse read64(std::uint64_t address) override {
-    require(address % 8 == 0);
-    const std::uint64_t mixed = address * 0x9e37'79b9'7f4a'7c15 >> 24;
+  arch::PortResponse read64(const arch::PortAccess& access) override {
+    require(access.address % 8 == 0);
+    const std::uint64_t mixed = access.address * 0x9e37'79b9'7f4a'7c15 >> 24;
     return {.data = word(input_, mixed % input_.size()), .ok = mixed % 16 != 0, .latency_ps = 1};
   }
 
@@ -78,7 +78,7 @@ void check_lines(smmuv2::Smmu& smmu, const Lines& lines) {
 
 void check_translation(const smmuv2::Smmu& smmu, const arch::Access& access,
                        const smmuv2::Translation& result) {
-  require(result.access_count <= result.accesses.size());
+  require(result.accesses.size() <= 4);
   if (result.action != smmuv2::Translation::Action::Forward) return;
   require(!result.fault);
   require(result.output >> smmu.config().output_bits == 0);

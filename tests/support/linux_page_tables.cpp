@@ -50,6 +50,10 @@ class Reader {
       read_fields(current.registers, words);
     } else if (keyword == "v2cb") {
       read_fields(current.bank, words);
+    } else if (keyword == "v3cd") {
+      read_fields(current.cd, words);
+    } else if (keyword == "v3ste") {
+      read_fields(current.ste, words);
     } else if (keyword == "flush") {
       read_fields(current.totals, words);
     } else {

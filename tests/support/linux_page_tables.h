@@ -45,6 +45,8 @@ struct LinuxPageTables {
   kernel::PhysRange memory;
   std::map<std::string, std::uint64_t> registers;  ///< fields of struct arm_lpae_s1_cfg or arm_lpae_s2_cfg
   std::map<std::string, std::uint64_t> bank;       ///< the registers of a context bank
+  std::map<std::string, std::uint64_t> cd;         ///< words of an SMMUv3's context descriptor
+  std::map<std::string, std::uint64_t> ste;        ///< of its STE: ste2_vtcr, bits 50:32 of word 2, and ste3
   std::vector<Operation> operations;
   std::map<std::string, std::uint64_t> totals;  ///< of invalidations, cache cleans and WARN_ON()s
   std::map<std::uint64_t, std::uint64_t> words;

@@ -65,10 +65,10 @@ std::uint64_t PlainMachine::word(kernel::PhysAddr address) const {
   return value;
 }
 
-arch::PortResponse PlainMachine::read64(std::uint64_t address) {
-  if (on_walk_read) on_walk_read(address);
-  if (!in_memory(address, sizeof(std::uint64_t))) return {};
-  return {.data = word(address), .ok = true, .latency_ps = 0};
+arch::PortResponse PlainMachine::read64(const arch::PortAccess& access) {
+  if (on_walk_read) on_walk_read(access.address);
+  if (!in_memory(access.address, sizeof(std::uint64_t))) return {};
+  return {.data = word(access.address), .ok = true, .latency_ps = 0};
 }
 
 bool PlainMachine::request_irq(unsigned irq, kernel::IrqOwner owner, kernel::IrqSharing sharing,

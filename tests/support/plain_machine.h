@@ -53,7 +53,7 @@ class PlainMachine final : public kernel::HostBus,
   void complete(kernel::Completion& completion) override { ++completion.done; }
 
   /// The table walker's way to memory.
-  arch::PortResponse read64(std::uint64_t address) override;
+  arch::PortResponse read64(const arch::PortAccess& access) override;
 
   [[nodiscard]] smmuv2::Smmu& smmu() { return smmu_; }
   [[nodiscard]] const PlainMachineConfig& config() const { return config_; }

@@ -13,9 +13,9 @@ class AnyMemory : public arch::MemoryPort {
  public:
   explicit AnyMemory(std::uint64_t seed) : seed_(seed) {}
 
-  arch::PortResponse read64(std::uint64_t address) override {
-    REQUIRE(address % 8 == 0);
-    std::mt19937_64 random(seed_ ^ address);
+  arch::PortResponse read64(const arch::PortAccess& access) override {
+    REQUIRE(access.address % 8 == 0);
+    std::mt19937_64 random(seed_ ^ access.address);
     const std::uint64_t word = random();
     return {.data = word, .ok = (word >> 8) % 50 != 0, .latency_ps = 0};
   }
@@ -59,7 +59,7 @@ TEST_CASE("whatever is in registers and memory, an access has one of the archite
                                                .write = (code & 1) != 0,
                                                .privileged = (code & 2) != 0,
                                                .instruction = (code & 4) != 0});
-        REQUIRE(result.access_count <= 4);
+        REQUIRE(result.accesses.size() <= 4);
         if (result.action == Action::Forward) {
           ++forwarded;
           REQUIRE_FALSE(result.fault);

@@ -47,7 +47,7 @@ void check_probe(Bench& bench, const LinuxPageTables::Probe& probe) {
       REQUIRE(result.action == Action::Forward);
       REQUIRE(result.output == probe.output);
       if (result.source == Source::Walk)
-        REQUIRE(result.accesses[result.access_count - 1U].level == probe.level);
+        REQUIRE(result.accesses.back().level == static_cast<int>(probe.level));
     } else {
       REQUIRE(result.action == Action::Abort);
       REQUIRE(bench.context() == ContextSyndrome{0x402, on_bus(probe.address), 0x20 | probe.level, 0x42});

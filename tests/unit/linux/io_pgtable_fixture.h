@@ -9,7 +9,8 @@
 #include <bit>
 #include <optional>
 
-#include "iommu/arch/stage1.h"
+#include "iommu/arch/access_log.h"
+#include "iommu/arch/walk.h"
 #include "iommu/linux/io_pgtable.h"
 #include "tests/support/flush_recorder.h"
 #include "tests/support/plain_machine.h"
@@ -45,8 +46,12 @@ struct Tables {
 
   [[nodiscard]] std::uint64_t page_bytes() const { return sizes & -sizes; }
 
-  /// An independent reader of stage 1: the SMMU's walker over the same memory.
-  [[nodiscard]] arch::Walk walk(std::uint64_t iova) {
+  struct Walked : arch::Outcome {
+    std::size_t reads = 0;
+  };
+
+  /// An independent reader of stage 1: the SMMU's walker over the same memory, for a privileged read.
+  [[nodiscard]] Walked walk(std::uint64_t iova) {
     const kernel::IoPgtable::Registers registers = tables->registers();
     arch::Stage1 regime;
     regime.ttb[0] = {.base = registers.ttbr,
@@ -54,7 +59,12 @@ struct Tables {
                      .granule = static_cast<layout::vmsa64::Granule>(std::countr_zero(page_bytes()))};
     regime.ttb[1] = {.walk_disabled = true};
     regime.mair = registers.mair;
-    return arch::walk_stage1(regime, iova, machine);
+    arch::AccessLog log;
+    Walked walked;
+    static_cast<arch::Outcome&>(walked) = arch::translate(
+        &regime, nullptr, {.address = iova, .privileged = true}, false, {.memory = &machine, .log = &log});
+    walked.reads = log.kept().size();
+    return walked;
   }
 
   /// Words that are not zero among the first `count` pages of the memory.

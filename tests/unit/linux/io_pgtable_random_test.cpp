@@ -267,10 +267,10 @@ class Pair {
 
   bool walks_alike(std::uint64_t address, std::optional<PhysAddr> expected) {
     if (regime_.stage == 2 || regime_.ttbr1 || regime_.oas > 48) return true;  // not this walker's
-    const arch::Walk walk = t.walk(address);
-    if (!expected) return !walk.ok && walk.fault == arch::FaultKind::Translation;
-    const std::uint64_t in_leaf = address & ((std::uint64_t{1} << walk.leaf.size_shift) - 1);
-    return walk.ok && walk.leaf.output + in_leaf == *expected;
+    const Tables::Walked walk = t.walk(address);
+    if (!expected) return !walk.ok && walk.fault.kind == arch::FaultKind::Translation;
+    const std::uint64_t in_leaf = address & ((std::uint64_t{1} << walk.mapping.size_shift) - 1);
+    return walk.ok && walk.mapping.output + in_leaf == *expected;
   }
 
   bool is_mapped(std::uint64_t iova, std::uint64_t offset, const Page& page) {

@@ -104,10 +104,10 @@ TEST_CASE("the first table depends on the input address size") {
   CHECK(t.tables->registers().tsz == 64 - expected.ias);
   CHECK(t.tables->iova_to_phys(top + 0xabc) == 0xffff'ffff'fabc);
   if (64 - expected.ias <= 39) {  // what the architecture walks
-    const arch::Walk walk = t.walk(top);
+    const Tables::Walked walk = t.walk(top);
     CHECK(walk.ok);
-    CHECK(walk.access_count == expected.levels);
-    CHECK(walk.leaf.output == 0xffff'ffff'f000);
+    CHECK(walk.reads == expected.levels);
+    CHECK(walk.mapping.output == 0xffff'ffff'f000);
   }
 }
 
@@ -267,7 +267,7 @@ TEST_CASE("16 KiB pages") {
   CHECK(t.pages.pages_in_use() == 16);
   CHECK(failed_with(t.map(0, 0, page).status, Errno::EINVAL_));
   CHECK(failed_with(t.map(0, 0, MiB2).status, Errno::EINVAL_));
-  CHECK(t.walk(0x7fff'ffff'c000).leaf.output == 0x1'0000'8000);
+  CHECK(t.walk(0x7fff'ffff'c000).mapping.output == 0x1'0000'8000);
 }
 
 TEST_CASE("64 KiB pages and 52-bit addresses") {

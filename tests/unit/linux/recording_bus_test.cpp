@@ -259,7 +259,6 @@ TEST_CASE("a replay that lacks a write translates otherwise") {
   clear_faults(driven.machine.smmu());
   driven.machine.smmu().write(0x068, 0, 4);  // TLBIALLNSNH, so that the next translation walks
   const Translation walked = driven.machine.smmu().translate(0, {.address = 0, .stream_id = firmware});
-  REQUIRE(walked.access_count == 2);
-  for (std::uint8_t level = 0; level < walked.access_count; ++level)
-    CHECK(differs(writes_to(walked.accesses[level].address)));
+  REQUIRE(walked.accesses.size() == 2);
+  for (const arch::WalkAccess& read : walked.accesses) CHECK(differs(writes_to(read.address)));
 }

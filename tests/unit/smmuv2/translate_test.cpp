@@ -27,14 +27,14 @@ TEST_CASE("a walk fills the main TLB for all and the micro-TLB of its TBU") {
   bench.memory.words[0x12000] = 0x8000'0743;
   const auto walk = bench.access(0x10);
   CHECK(walk.source == Source::Walk);
-  REQUIRE(walk.access_count == 3);
+  REQUIRE(walk.accesses.size() == 3);
   CHECK(walk.accesses[2].address == 0x12000);
   CHECK(walk.accesses[2].latency_ps == 700);
   CHECK(bench.access(0x18).source == Source::MicroTlb);
   CHECK(bench.access(0x18, false, false, false, 0x42, 1).source == Source::MainTlb);
   const auto hit = bench.access(0x1c, false, false, false, 0x42, 1);
   CHECK(hit.source == Source::MicroTlb);
-  CHECK(hit.access_count == 0);
+  CHECK(hit.accesses.empty());
   CHECK(hit.output == 0x8000'001c);
   CHECK(bench.memory.reads.size() == 3);
 
