@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Plain counters of what an SMMUv3 did with its clients' transactions; they only ever grow. The caches keep
+// their own.
+
+#ifndef SIDEWINDER_IOMMU_SMMUV3_STATISTICS_H
+#define SIDEWINDER_IOMMU_SMMUV3_STATISTICS_H
+
+#include <cstdint>
+
+namespace sidewinder::smmuv3 {
+
+struct Statistics {
+  std::uint64_t transactions = 0;
+  std::uint64_t bypassed = 0;  ///< SMMUEN 0, STE.Config 0b100, or STE.S1DSS without stage 2
+  std::uint64_t disabled =
+      0;  ///< aborted without an event: GBPA.ABORT, STE.Config 0b0xx, too wide for bypass
+  std::uint64_t micro_tlb_hits = 0;
+  std::uint64_t tlb_hits = 0;  ///< in the main TLB, after a micro-TLB miss
+  std::uint64_t walks = 0;
+  std::uint64_t stream_fetches = 0;   ///< STEs read from memory
+  std::uint64_t context_fetches = 0;  ///< CDs read from memory
+  std::uint64_t stage1_faults = 0;    ///< of the four translation-related kinds, whatever became of them
+  std::uint64_t stage2_faults = 0;
+  std::uint64_t aborted_walks = 0;         ///< F_WALK_EABT
+  std::uint64_t configuration_faults = 0;  ///< all other events
+};
+
+}  // namespace sidewinder::smmuv3
+
+#endif

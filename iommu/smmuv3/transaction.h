@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a client sends to an SMMUv3, and what becomes of it.
+
+#ifndef SIDEWINDER_IOMMU_SMMUV3_TRANSACTION_H
+#define SIDEWINDER_IOMMU_SMMUV3_TRANSACTION_H
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "iommu/arch/access_log.h"
+#include "iommu/arch/fault.h"
+#include "iommu/smmuv3/attributes.h"
+#include "iommu/smmuv3/stream_world.h"
+
+namespace sidewinder::smmuv3 {
+
+/// An ordinary, untranslated transaction; it must not cross a page of 4 KiB.
+struct Transaction {
+  std::uint64_t address = 0;       ///< as it comes in: 64 bits, sign extension included (§3.4.1)
+  std::uint32_t stream_id = 0;     ///< within its Security state's name space
+  std::uint32_t substream_id = 0;  ///< when ssv
+  bool ssv = false;
+  SecurityState security = SecurityState::NonSecure;  ///< SEC_SID; taken as NonSecure without a Secure state
+  InputAttributes attributes{};  ///< read or write, privilege, what memory it thinks it goes to
+};
+
+struct Translation {
+  enum class Action : std::uint8_t {
+    Forward,  ///< send it on to `output`
+    Abort,    ///< answer with a bus error
+    RazWi,    ///< answer as done: reads are zeros, writes are ignored (§3.12.1)
+    Stall,    ///< hold it until software resumes or terminates it (§3.12.2)
+  };
+  enum class Source : std::uint8_t { Disabled, Bypass, MicroTlb, MainTlb, Walk, Configuration };
+
+  Action action = Action::Abort;
+  Source source = Source::Configuration;
+  std::uint8_t same_page_shift = 12;  ///< input and output agree in this many low bits
+  bool recorded = false;              ///< `fault` goes to the event queue
+  std::uint64_t output = 0;
+  OutputAttributes attributes{};               ///< when forwarded
+  std::optional<arch::Fault> fault;            ///< none when it is forwarded, or terminated without any
+  std::span<const arch::WalkAccess> accesses;  ///< the SMMU's own, in order; good until the next translation
+};
+
+}  // namespace sidewinder::smmuv3
+
+#endif

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The translating half of an SMMUv3 (IHI 0070): from a transaction to an output address and attributes, or to
+// a fault and what is done about it. Registers, queues and commands are the other half; they write control()
+// and call invalidate(). No SystemC and no time. docs/conformance.md says what is implemented.
+
+#ifndef SIDEWINDER_IOMMU_SMMUV3_TRANSLATOR_H
+#define SIDEWINDER_IOMMU_SMMUV3_TRANSLATOR_H
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "iommu/arch/access_log.h"
+#include "iommu/arch/memory_port.h"
+#include "iommu/arch/tlb.h"
+#include "iommu/arch/walk.h"
+#include "iommu/arch/walk_cache.h"
+#include "iommu/smmuv3/config.h"
+#include "iommu/smmuv3/config_cache.h"
+#include "iommu/smmuv3/control.h"
+#include "iommu/smmuv3/statistics.h"
+#include "iommu/smmuv3/stream_context.h"
+#include "iommu/smmuv3/transaction.h"
+
+namespace sidewinder::smmuv3 {
+
+class Translator {
+ public:
+  /// `config` must be valid, with `tbus` micro-TLBs; the memory must outlive the translator.
+  Translator(const Config& config, unsigned tbus, arch::MemoryPort& memory);
+
+  /// Of the Secure interface only where it is implemented.
+  [[nodiscard]] Control& control(SecurityState state) { return control_[static_cast<std::size_t>(state)]; }
+
+  /// What happens to a transaction that arrives at `tbu`.
+  [[nodiscard]] Translation translate(unsigned tbu, const Transaction& transaction);
+
+  /// In every TLB and walk cache.
+  void invalidate(const arch::TlbInvalidation& scope);
+  /// In the configuration cache.
+  void invalidate(const ConfigInvalidation& scope);
+  void invalidate_all();  ///< S_INIT.INV_ALL, and reset
+
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] const Statistics& statistics() const { return statistics_; }
+
+ private:
+  /// One transaction on its way, with what was found for it.
+  struct Request {
+    const Transaction& transaction;
+    SecurityState security = SecurityState::NonSecure;
+    InputAttributes attributes{};  ///< after the STE's overrides, or the registers'
+    const StreamContext* stream = nullptr;
+    const SubstreamContext* substream = nullptr;  ///< null: stage 1 does not translate
+  };
+
+  [[nodiscard]] Translation disabled(Request& request);
+  [[nodiscard]] Translation bypass(const Request& request);
+  [[nodiscard]] bool fetches_non_secure(const Request& request) const;
+  [[nodiscard]] Translation through_stages(unsigned tbu, const Request& request);
+  [[nodiscard]] Translation forward(const Request& request, const arch::Mapping& mapping,
+                                    std::uint64_t address, Translation::Source source) const;
+  [[nodiscard]] Translation terminated(const Request& request, arch::Fault fault);
+  [[nodiscard]] Translation translation_fault(const Request& request, arch::Fault fault,
+                                              Translation::Source source);
+  [[nodiscard]] arch::Fault of_request(const Request& request, arch::Fault fault) const;
+  [[nodiscard]] arch::Fault fault_on_hit(const Request& request, const arch::Mapping& mapping,
+                                         std::uint64_t address, arch::HitCheck check) const;
+
+  /// Fills in `stream`, `substream` and `attributes`. False: `fault`, or nothing but an abort.
+  [[nodiscard]] bool find_configuration(Request& request, std::optional<arch::Fault>& fault);
+  [[nodiscard]] bool fetch_configuration(Request& request, const ConfigKey& key,
+                                         std::optional<arch::Fault>& fault);
+  void use(Request& request, const Configuration& configuration) const;
+  [[nodiscard]] arch::TlbTag tag_of(const Request& request) const;
+  [[nodiscard]] arch::WalkContext walk_context(const arch::TlbTag& tag);
+  [[nodiscard]] arch::Access access_of(const Request& request) const;
+
+  Config config_;
+  arch::MemoryPort* memory_;
+  std::array<Control, 2> control_{};
+  ConfigCache<Configuration> configurations_;
+  arch::Tlb tlb_;
+  std::vector<arch::Tlb> micro_tlbs_;
+  arch::WalkCache stage1_tables_;
+  arch::WalkCache stage2_tables_;
+  arch::AccessLog log_;
+  Configuration fetched_;  ///< for the one transaction, whether or not the cache keeps it
+  Statistics statistics_;
+};
+
+}  // namespace sidewinder::smmuv3
+
+#endif
