@@ -177,7 +177,7 @@ TEST_CASE("IHI 0070 §7.2.2: an aborted write of an event is EVENTQ_ABT_ERR, and
   CHECK(bench.eventq_prod() == 1);
 }
 
-TEST_CASE("IHI 0070 §3.18: the event queue's MSI goes where its registers say; one that aborts is an error") {
+TEST_CASE("IHI 0070 §3.18: the event queue's MSI goes where its registers say, one that aborts is an error") {
   InterfaceBench bench;
   bench.w32(0x50, 0);
   bench.w64(0xb0, 0x1a00'0044);

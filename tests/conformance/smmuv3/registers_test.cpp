@@ -64,7 +64,7 @@ TEST_CASE("IHI 0070 §6.2: fields that are there hold what is written, the rest 
     }
 }
 
-TEST_CASE("IHI 0070 §6.3.9, §6.3.57: CR0 and its ACK; SIF and NSSTALLD are of the Secure one") {
+TEST_CASE("IHI 0070 §6.3.9, §6.3.57: CR0 and its ACK, SIF and NSSTALLD are of the Secure one") {
   Reset bench;
   bench.w32(0x20, 0xffff'ffff);
   CHECK(bench.r32(0x20) == 0xd);  // without ATS and PRI no ATSCHK and PRIQEN
@@ -148,7 +148,7 @@ TEST_CASE("IHI 0070 §6.3.28: CMDQ_CONS holds an index and a wrap flag of the qu
   CHECK(bench.r32(0x9c) == 0x3);
 }
 
-TEST_CASE("IHI 0070 §6.2.2: EVENTQ_PROD and EVENTQ_CONS are in page 1; PROD is software's without EVENTQEN") {
+TEST_CASE("IHI 0070 §6.2.2: EVENTQ_PROD and EVENTQ_CONS are in page 1, PROD is software's without EVENTQEN") {
   Reset bench;
   bench.w32(0xa0, 19);
   bench.w32(0x100a8, 0xffff'ffff);
@@ -198,7 +198,7 @@ TEST_CASE("IHI 0070 §6.3.62: S_INIT.INV_ALL empties every cache, and reads as d
 }
 
 TEST_CASE(
-    "IHI 0070 §6.2: a 64-bit register in one access or in halves; other sizes and misaligned are RAZ/WI") {
+    "IHI 0070 §6.2: a 64-bit register in one access or in halves, other sizes and misaligned are RAZ/WI") {
   Reset bench;
   bench.smmu.write(0x80, 0x4000'1234'5678'9ac0, 8, false);
   CHECK(bench.smmu.read(0x80, 8, false) == 0x4000'1234'5678'9ac0);

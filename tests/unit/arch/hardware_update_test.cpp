@@ -145,7 +145,7 @@ TEST_CASE("writable-clean: with HD a write marks the page, in the exchange that 
   }
 }
 
-TEST_CASE("a write that a table forbids marks nothing; unless HAD ignores the table") {
+TEST_CASE("a write that a table forbids marks nothing, unless HAD ignores the table") {
   Bench bench(1);
   bench.update() = {.access_flag = true, .dirty_state = true};
   bench.leaf() = bench.clean() | dbm | af;

@@ -57,7 +57,7 @@ TEST_CASE("an entry is found for every byte it maps, whatever its size, and for 
   CHECK(tlb.occupancy() == shifts.size());
 }
 
-TEST_CASE("an entry is its ASID's and VMID's; a global one is any ASID's") {
+TEST_CASE("an entry is its ASID's and VMID's, a global one is any ASID's") {
   Tlb tlb({16, 4});
   tlb.insert(mine, 0x1000, leaf(0xa000));
   tlb.insert(mine, 0x2000, leaf(0xb000, 12, true));

@@ -61,7 +61,7 @@ TEST_CASE("a walk gives the leaf, and lists its accesses with their levels and l
   }
 }
 
-TEST_CASE("bit 63 down to the half's size chooses the half; between them nothing is mapped") {
+TEST_CASE("bit 63 down to the half's size chooses the half, between them nothing is mapped") {
   WordMemory memory;
   memory.words[0x1'0000] = 0x4000'0741;
   memory.words[0x1'0ff8] = 0x8000'0741;

@@ -148,7 +148,7 @@ TEST_CASE(
   CHECK(setup.error(hardened, 0, aperture + 1) == Errno::EINVAL_);
 }
 
-TEST_CASE("no bytes at 0: reserves everything but what the caches hold; hardened, it is refused") {
+TEST_CASE("no bytes at 0: reserves everything but what the caches hold, hardened, it is refused") {
   Setup setup;
   setup.dma.free(setup.device, setup.alloc(4 * page));
   SECTION("proposed") {
@@ -169,7 +169,7 @@ TEST_CASE("no bytes at 0: reserves everything but what the caches hold; hardened
 }
 
 TEST_CASE(
-    "no bytes at a page: nothing is reserved, yet no block straddles the place; hardened, it is refused") {
+    "no bytes at a page: nothing is reserved, yet no block straddles the place, hardened, it is refused") {
   Setup setup;
   constexpr DmaAddr place = 0x10'0000;
   setup.limit(place + 0x1'0000 - 1);
@@ -191,7 +191,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("no bytes within a page: the page is reserved; hardened, it is refused") {
+TEST_CASE("no bytes within a page: the page is reserved, hardened, it is refused") {
   Setup setup;
   setup.limit(2 * page - 1);
   SECTION("proposed") {
@@ -205,7 +205,7 @@ TEST_CASE("no bytes within a page: the page is reserved; hardened, it is refused
   }
 }
 
-TEST_CASE("an end that overflows: the range is still handed out; hardened, it is refused") {
+TEST_CASE("an end that overflows: the range is still handed out, hardened, it is refused") {
   Setup setup;
   constexpr DmaAddr start = aperture - MiB;
   constexpr std::uint64_t length = highest - start + 1 + 2 * MiB;  // ends at 2 MiB
@@ -225,7 +225,7 @@ TEST_CASE("an end that overflows: the range is still handed out; hardened, it is
   }
 }
 
-TEST_CASE("beyond the addresses that the domain translates: recorded all the same; hardened, it is refused") {
+TEST_CASE("beyond the addresses that the domain translates: recorded all the same, hardened, it is refused") {
   Setup setup;
   setup.limit(highest);
   SECTION("proposed") {
@@ -249,7 +249,7 @@ TEST_CASE("beyond the addresses that the domain translates: recorded all the sam
 }
 
 TEST_CASE(
-    "over a live mapping of more than 32 pages: freeing it ends the reservation; hardened, it is refused") {
+    "over a live mapping of more than 32 pages: freeing it ends the reservation, hardened, it is refused") {
   Setup setup;
   const DmaBuffer mapping = setup.alloc(64 * page);
   REQUIRE(mapping.iova == reserved_end - 64 * page);
@@ -275,7 +275,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "over a live small buffer: freed, its address comes back; hardened, it is refused until the buffer is "
+    "over a live small buffer: freed, its address comes back, hardened, it is refused until the buffer is "
     "freed") {
   Setup setup;
   const DmaBuffer buffer = setup.alloc(page);
@@ -305,7 +305,7 @@ TEST_CASE("hardened, one shared page is busy, and neighbours are not") {
   CHECK(setup.error(hardened, 0x100 * page, 0x100 * page) == Errno::EBUSY_);  // behind a reservation
 }
 
-TEST_CASE("small buffers before the call: come from within it until a flush ends it; hardened, they do not") {
+TEST_CASE("small buffers before the call: come from within it until a flush ends it, hardened, they do not") {
   Setup setup;
   const DmaBuffer first = setup.alloc(page);
   const DmaBuffer second = setup.alloc(page);

@@ -88,7 +88,7 @@ TEST_CASE("The search begins at the device's bus, or at the node itself for a de
 }
 
 TEST_CASE(
-    "The nearest dma-ranges that is not empty counts; a second bus without the property ends the search") {
+    "The nearest dma-ranges that is not empty counts, a second bus without the property ends the search") {
   const std::string range = "dma-ranges = <0x0 0x0 0x0 0x10000000>;";
   CHECK(limits_of(board("", range, "dma-ranges;"), new_bounds).bus_dma_limit == 0xfff'ffff);
   CHECK(limits_of(board("", range, ""), new_bounds).bus_dma_limit == 0xfff'ffff);  // the first may lack it

@@ -103,7 +103,7 @@ TEST_CASE("Cells of another device's entry are taken for phandles") {
   check_region(misread.regions[0], 0x100, 0x21, false);
 }
 
-TEST_CASE("All regions are read in the order of memory-region; those that are nobody's are passed over") {
+TEST_CASE("All regions are read in the order of memory-region, those that are nobody's are passed over") {
   const IovaReservations all = read(
       "a { phandle = <0x30>; iommu-addresses = <0x20 0x1000 0x1000>, <0x20 0x9000 0x1000>; }; b { phandle = "
       "<0x31>; "
