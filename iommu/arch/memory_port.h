@@ -42,7 +42,7 @@ class MemoryPort {
 
   /// Writes little-endian words of 4 bytes from `access.address` on, which is a multiple of 4: an event
   /// record or an MSI. A port that cannot write answers with an external abort.
-  virtual PortResponse write(const PortAccess& access, std::span<const std::uint32_t> words) {
+  virtual PortResponse write_words(const PortAccess& access, std::span<const std::uint32_t> words) {
     static_cast<void>(access), static_cast<void>(words);
     return {};
   }

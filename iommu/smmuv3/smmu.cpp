@@ -202,7 +202,7 @@ bool Smmu::record(SecurityState state, const Event& event) {
       .address = queue.address(own.eventq_prod.raw) & low_bits(config().output_bits),
       .secure = state == SecurityState::Secure,
       .attributes = own.queue_attributes(false, own.eventq_base.is_set<QUEUE_BASE::WA>())};
-  if (!memory_->write(access, words).ok) {
+  if (!memory_->write_words(access, words).ok) {
     ++counters_.events_discarded;
     raise<GERROR::EVENTQ_ABT_ERR>(state);
     return false;
@@ -234,7 +234,7 @@ bool Smmu::send_msi(SecurityState state, std::uint64_t address, std::uint32_t da
   const arch::PortAccess access{.address = address & low_bits(config().output_bits),
                                 .secure = state == SecurityState::Secure,
                                 .attributes = msi_attributes(mem_attr, sh)};
-  return memory_->write(access, std::span(&data, 1)).ok;
+  return memory_->write_words(access, std::span(&data, 1)).ok;
 }
 
 bool Smmu::commands_pending(SecurityState state) const {

@@ -23,7 +23,8 @@ class QueueMemory final : public InputMemory {
  public:
   using InputMemory::InputMemory;
 
-  arch::PortResponse write(const arch::PortAccess& access, std::span<const std::uint32_t> words) override {
+  arch::PortResponse write_words(const arch::PortAccess& access,
+                                 std::span<const std::uint32_t> words) override {
     require(access.address % 4 == 0 && (words.size() == 1 || words.size() == 8));
     arch::PortAccess word = access;
     for (std::size_t index = 0; index < words.size(); ++index, word.address += 4) {

@@ -44,7 +44,8 @@ class WordMemory : public arch::MemoryPort {
     return response;
   }
 
-  arch::PortResponse write(const arch::PortAccess& access, std::span<const std::uint32_t> data) override {
+  arch::PortResponse write_words(const arch::PortAccess& access,
+                                 std::span<const std::uint32_t> data) override {
     accesses.push_back(access);
     for (std::uint64_t byte = 0; byte < 4 * data.size(); byte += 4)
       if (aborting.count((access.address + byte) & ~std::uint64_t{7}) != 0) return {};

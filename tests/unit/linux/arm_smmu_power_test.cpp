@@ -170,9 +170,9 @@ TEST_CASE("a resume writes what the driver remembers, in order, before anything 
                                    {0x803c, 0xffff'ffff},  // MAIR1
                                    {0x8000, 0x1067},       // SCTLR
                                    {0x8058, 0xc000'01fe}});
-  for (const std::uint64_t bank : {0x9000, 0xa000, 0xb000}) off(expected, bank);
+  for (const std::uint64_t bank : {0x9000U, 0xa000U, 0xb000U}) off(expected, bank);
   expected.insert(expected.end(), {{0x6c, 0xffff'ffff}, {0x68, 0xffff'ffff}, {0x10, 0x500}});
-  for (const std::uint64_t bank : {0x8000, 0x9000, 0xa000, 0xb000})
+  for (const std::uint64_t bank : {0x8000U, 0x9000U, 0xa000U, 0xb000U})
     expected.push_back({bank + 4, 0x1});  // ACTLR.CPRE
   expected.insert(expected.end(), {{0x70, 0xffff'ffff}, {0x0, 0x20'1c36}});
   CHECK(bench.writes() == expected);

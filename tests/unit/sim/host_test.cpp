@@ -93,7 +93,7 @@ TEST_CASE("threads that come while a device is being resumed or suspended wait f
     diary.push_back(device.active() ? "used" : "used without power");
   };
   device.enable();
-  for (const std::uint64_t from : {0, 500, 1700})  // it is suspended from a bit after 1000 on
+  for (const std::uint64_t from : {0U, 500U, 1700U})  // it is suspended from a bit after 1000 on
     machine.host.spawn("user" + std::to_string(from), [&use, from] { use(from); });
   models::run_simulation(sc_core::sc_time(1, sc_core::SC_MS));
   CHECK(diary == std::vector<std::string>{"resume", "done", "used", "used", "suspend", "done", "resume",
