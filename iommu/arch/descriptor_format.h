@@ -40,22 +40,30 @@ class DescriptorFormat {
                                                                   : DescriptorKind::Invalid;
   }
 
-  /// The address of a table, or of what a leaf at `level` maps.
+  /// The address of a table, or of the first byte that a leaf at `level` maps.
   [[nodiscard]] std::uint64_t table(Descriptor descriptor) const { return address(descriptor, page_shift()); }
   [[nodiscard]] std::uint64_t output(Descriptor descriptor, int level) const {
     return address(descriptor, shift(level));
   }
 
-  /// log2 of the bytes that a leaf maps. A contiguous run counts whole when `whole_runs`, when it lies in the
-  /// input range of 2^`input_bits` bytes and when input and output lie alike in it; a Contiguous bit that is
-  /// set otherwise is ignored, which DDI 0487 D8.7.1 permits.
+  /// Where a leaf at `level` sends `input`.
+  [[nodiscard]] std::uint64_t output(Descriptor leaf, int level, std::uint64_t input) const {
+    return output(leaf, level) | (input & layout::low_bits(shift(level)));
+  }
+
+  /// log2 of the bytes that a leaf maps, of a block no more than 2^`output_bits`: what lies beyond is an
+  /// Address Size fault of its own (DDI 0487 D8.7.1.2, IHI 0070 §5.4 IPS). A contiguous run counts whole when
+  /// `whole_runs`, when it lies in the input range of 2^`input_bits` bytes and in the output's, and when
+  /// input and output lie alike in it; a Contiguous bit that is set otherwise is ignored, which D8.7.1
+  /// permits.
   [[nodiscard]] unsigned size_shift(Descriptor leaf, int level, std::uint64_t input, unsigned input_bits,
-                                    bool whole_runs) const {
-    const unsigned single = shift(level);
+                                    unsigned output_bits, bool whole_runs) const {
+    const unsigned single = std::min(shift(level), output_bits);
     if (!whole_runs || !leaf.is_set<Descriptor::Contiguous>()) return single;
-    const unsigned run = single + layout::vmsa64::contiguous_bits(granule_, level);
-    const std::uint64_t inside = layout::low_bits(run) & ~layout::low_bits(single);
-    return run <= input_bits && ((input ^ output(leaf, level)) & inside) == 0 ? run : single;
+    const unsigned run = shift(level) + layout::vmsa64::contiguous_bits(granule_, level);
+    const std::uint64_t inside = layout::low_bits(run) & ~layout::low_bits(shift(level));
+    const bool fits = run <= input_bits && run <= output_bits;
+    return fits && ((input ^ output(leaf, level)) & inside) == 0 ? run : single;
   }
 
  private:

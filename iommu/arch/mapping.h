@@ -51,8 +51,9 @@ struct Stage2Leaf {
   Stage2Permissions permissions{};
   std::uint8_t level = 3;
   layout::vmsa64::Granule granule = layout::vmsa64::Granule::Size4K;
-  std::uint8_t attributes = 0;    ///< MemAttr[3:0]
-  std::uint8_t shareability = 0;  ///< SH[1:0]
+  std::uint8_t attributes = 0;     ///< MemAttr[3:0]
+  bool forced_write_back = false;  ///< S2FWB, with which they mean something else
+  std::uint8_t shareability = 0;   ///< SH[1:0]
 
   friend bool operator==(const Stage2Leaf&, const Stage2Leaf&) = default;
 };

@@ -114,7 +114,8 @@ class Walk {
   bool leaf(const Found& found) {
     const int level = found.place.level;
     const Descriptor descriptor = found.descriptor;
-    if (too_big(found.format.output(descriptor, level))) return fail(FaultKind::AddressSize, level);
+    if (too_big(found.format.output(descriptor, level, access_.address)))
+      return fail(FaultKind::AddressSize, level);
     const bool accessed = descriptor.is_set<Descriptor::AF>();
     if (!accessed && !update_.access_flag && !regime_.access_flag_fault_disabled)
       return fail(FaultKind::AccessFlag, level);
@@ -156,10 +157,11 @@ class Walk {
     const DescriptorFormat& format = found.format;
     // Each descriptor of a run has flags of its own to keep.
     const bool whole_runs = regime_.contiguous_hint && !update_.access_flag;
-    const unsigned size = format.size_shift(descriptor, level, access_.address, found.input_bits, whole_runs);
+    const unsigned size = format.size_shift(descriptor, level, access_.address, found.input_bits,
+                                            regime_.output_bits, whole_runs);
     Permissions permissions = found.permissions;
     restrict_by_leaf(permissions, regime_, descriptor);
-    return {.output = format.output(descriptor, level) & ~low_bits(size) &
+    return {.output = format.output(descriptor, level, access_.address) & ~low_bits(size) &
                       low_bits(stage2_ == nullptr ? regime_.truncate_bits : std::uint8_t{64}),
             .size_shift = static_cast<std::uint8_t>(size),
             .stage1 = true,

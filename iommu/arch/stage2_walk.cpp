@@ -96,7 +96,8 @@ class Walk {
   }
 
   bool leaf(const DescriptorPlace& place, Descriptor descriptor, unsigned input_bits) {
-    if (too_big(format_.output(descriptor, place.level))) return fail(FaultKind::AddressSize, place.level);
+    if (too_big(format_.output(descriptor, place.level, ipa_.access.address)))
+      return fail(FaultKind::AddressSize, place.level);
     const bool accessed = descriptor.is_set<Descriptor::AF>();
     if (!accessed && !update_.access_flag && !regime_.access_flag_fault_disabled)
       return fail(FaultKind::AccessFlag, place.level);
@@ -135,20 +136,23 @@ class Walk {
     const std::uint64_t ipa = ipa_.access.address;
     // Each descriptor of a run has flags of its own to keep.
     const bool whole_runs = regime_.contiguous_hint && !update_.access_flag;
-    const unsigned size = format_.size_shift(descriptor, level, ipa, input_bits, whole_runs);
-    return {.output = format_.output(descriptor, level) & ~low_bits(size) & low_bits(regime_.truncate_bits),
-            .ipa = ipa & ~low_bits(size),
-            .size_shift = static_cast<std::uint8_t>(size),
-            .stage2 = true,
-            .output_secure = table_.output_secure,
-            .ipa_secure = ipa_.secure,
-            .second = {.permissions = stage2_permissions(regime_, descriptor),
-                       .level = static_cast<std::uint8_t>(level),
-                       .granule = table_.granule,
-                       .attributes = static_cast<std::uint8_t>(descriptor.get<Descriptor::MemAttr>()),
-                       .shareability = format_.shareability_elsewhere()
-                                           ? regime_.shareability
-                                           : static_cast<std::uint8_t>(descriptor.get<Descriptor::SH>())}};
+    const unsigned size =
+        format_.size_shift(descriptor, level, ipa, input_bits, regime_.output_bits, whole_runs);
+    return {
+        .output = format_.output(descriptor, level, ipa) & ~low_bits(size) & low_bits(regime_.truncate_bits),
+        .ipa = ipa & ~low_bits(size),
+        .size_shift = static_cast<std::uint8_t>(size),
+        .stage2 = true,
+        .output_secure = table_.output_secure,
+        .ipa_secure = ipa_.secure,
+        .second = {.permissions = stage2_permissions(regime_, descriptor),
+                   .level = static_cast<std::uint8_t>(level),
+                   .granule = table_.granule,
+                   .attributes = static_cast<std::uint8_t>(descriptor.get<Descriptor::MemAttr>()),
+                   .forced_write_back = regime_.forced_write_back,
+                   .shareability = format_.shareability_elsewhere()
+                                       ? regime_.shareability
+                                       : static_cast<std::uint8_t>(descriptor.get<Descriptor::SH>())}};
   }
 
   [[nodiscard]] DescriptorPlace at(std::uint64_t address, int level) const {

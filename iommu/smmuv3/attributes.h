@@ -27,7 +27,7 @@ inline constexpr arch::MemoryAttributes default_memory{arch::MemoryType::Normal,
 /// What a transaction comes with. The initial values are §13.1.3's.
 struct InputAttributes {
   arch::MemoryAttributes memory = default_memory;
-  bool write = false;        ///< or atomic: Data, whatever else is said (§13.1.2)
+  bool write = false;        ///< Data, whatever else is said (§13.1.2)
   bool instruction = false;  ///< INST
   bool privileged = false;   ///< PRIV
   bool secure = false;       ///< NS == 0; means nothing on a Non-secure stream

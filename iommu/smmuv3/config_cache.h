@@ -115,7 +115,8 @@ class ConfigCache {
     [[nodiscard]] std::uint64_t group() const {
       return key.stream_id ^ key.stream_id >> 8 ^ key.stream_id >> 16;
     }
-    [[nodiscard]] std::uint64_t hash() const { return group() ^ key.substream_id ^ key.substream_id >> 8; }
+    /// A sum, not an exclusive-or: both count from 0, often together, and equal ones would all land in set 0.
+    [[nodiscard]] std::uint64_t hash() const { return group() + key.substream_id + (key.substream_id >> 8); }
   };
 
   arch::SetAssociative<Entry, Payload> storage_;

@@ -57,7 +57,8 @@ class Smmu {
  public:
   static constexpr std::uint64_t frame_size = 0x20000;  ///< two pages of 64 KiB (§6.1)
 
-  /// `config` must be valid; memory and listener must outlive the SMMU.
+  /// `config` must be valid; its ATS, PRI and broadcast maintenance are taken as absent. Memory and listener
+  /// must outlive the SMMU.
   Smmu(const Config& config, unsigned tbus, arch::MemoryPort& memory, SmmuListener& listener);
   Smmu(const Smmu&) = delete;
   Smmu& operator=(const Smmu&) = delete;
@@ -67,7 +68,8 @@ class Smmu {
   [[nodiscard]] std::uint64_t read(std::uint64_t offset, unsigned size, bool secure) const;
   void write(std::uint64_t offset, std::uint64_t value, unsigned size, bool secure);
 
-  /// What happens to a transaction. With Action::Stall it waits until the listener is told to resume `token`.
+  /// What happens to a transaction that arrives at `tbu`, which is below `tbus`. With Action::Stall it waits
+  /// until the listener is told to resume `token`.
   [[nodiscard]] Translation translate(unsigned tbu, const Transaction& transaction, std::uint64_t token);
 
   /// The command queue holds something that may be processed (§4.1.2).

@@ -16,14 +16,14 @@ struct Statistics {
   std::uint64_t disabled =
       0;  ///< aborted without an event: GBPA.ABORT, STE.Config 0b0xx, too wide for bypass
   std::uint64_t micro_tlb_hits = 0;
-  std::uint64_t tlb_hits = 0;  ///< in the main TLB, after a micro-TLB miss
-  std::uint64_t walks = 0;
-  std::uint64_t stream_fetches = 0;   ///< STEs read from memory
-  std::uint64_t context_fetches = 0;  ///< CDs read from memory
+  std::uint64_t tlb_hits = 0;         ///< in the main TLB, after a micro-TLB miss
+  std::uint64_t walks = 0;            ///< those that fault before the first descriptor too
+  std::uint64_t stream_fetches = 0;   ///< STEs looked for in memory
+  std::uint64_t context_fetches = 0;  ///< CDs looked for in memory
   std::uint64_t stage1_faults = 0;    ///< of the four translation-related kinds, whatever became of them
   std::uint64_t stage2_faults = 0;
   std::uint64_t aborted_walks = 0;         ///< F_WALK_EABT
-  std::uint64_t configuration_faults = 0;  ///< all other events
+  std::uint64_t configuration_faults = 0;  ///< all others, recorded or not
 };
 
 }  // namespace sidewinder::smmuv3

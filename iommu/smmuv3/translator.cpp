@@ -81,11 +81,13 @@ Translation Translator::translate(unsigned tbu, const Transaction& transaction) 
   if (!find_configuration(request, fault)) {
     if (!fault) {  // STE.Config == 0b0xx
       ++statistics_.disabled;
-      return {};
+      Translation result;
+      result.accesses = log_.kept();
+      return result;
     }
     return arch::is_translation_related(fault->kind)
                ? translation_fault(request, *fault, Source::Configuration)
-               : terminated(request, *fault);
+               : terminated(request, *fault, Source::Configuration);
   }
   return request.substream == nullptr && !request.stream->stage2 ? bypass(request)
                                                                  : through_stages(tbu, request);
@@ -136,11 +138,11 @@ Translation Translator::bypass(const Request& request) {
   arch::Fault fault;
   if ((request.transaction.address & ~low_bits(config_.output_bits)) != 0) {
     fault.kind = arch::FaultKind::AddressSize;
-    return terminated(request, fault);
+    return terminated(request, fault, Source::Bypass);
   }
   if (fetches_non_secure(request)) {
     fault.kind = arch::FaultKind::Permission;
-    return terminated(request, fault);
+    return terminated(request, fault, Source::Bypass);
   }
   ++statistics_.bypassed;
   Translation result;
@@ -161,11 +163,11 @@ Translation Translator::through_stages(unsigned tbu, const Request& request) {
     arch::Fault fault;
     if ((request.transaction.address & ~low_bits(intermediate_bits(config_))) != 0) {
       fault.kind = arch::FaultKind::AddressSize;
-      return terminated(request, fault);
+      return terminated(request, fault, Source::Bypass);
     }
     if (fetches_non_secure(request)) {
       fault.kind = arch::FaultKind::Permission;
-      return terminated(request, fault);
+      return terminated(request, fault, Source::Bypass);
     }
   }
 
@@ -184,10 +186,9 @@ Translation Translator::through_stages(unsigned tbu, const Request& request) {
   }
   if (mapping != nullptr) {
     const arch::HitCheck check = arch::check_hit(*mapping, stage1, stage2, access);
-    if (check == arch::HitCheck::Allowed) {
+    if (check != arch::HitCheck::Walk)
       ++(source == Source::MicroTlb ? statistics_.micro_tlb_hits : statistics_.tlb_hits);
-      return forward(request, *mapping, address, source);
-    }
+    if (check == arch::HitCheck::Allowed) return forward(request, *mapping, address, source);
     if (check != arch::HitCheck::Walk)
       return translation_fault(request, fault_on_hit(request, *mapping, address, check), source);
   }
@@ -198,7 +199,7 @@ Translation Translator::through_stages(unsigned tbu, const Request& request) {
   if (!outcome.ok) {
     return arch::is_translation_related(outcome.fault.kind)
                ? translation_fault(request, outcome.fault, Source::Walk)
-               : terminated(request, outcome.fault);
+               : terminated(request, outcome.fault, Source::Walk);
   }
   tlb_.insert(tag, address, outcome.mapping);
   micro.insert(tag, address, outcome.mapping);
@@ -212,9 +213,8 @@ Translation Translator::forward(const Request& request, const arch::Mapping& map
   result.source = source;
   result.same_page_shift = mapping.size_shift;
   result.output = mapping.output | (address & low_bits(mapping.size_shift));
-  result.attributes =
-      output_attributes(request.attributes, &mapping, request.stream->stage2_regime.forced_write_back,
-                        request.security, config_.minor);
+  result.attributes = output_attributes(request.attributes, &mapping, mapping.second.forced_write_back,
+                                        request.security, config_.minor);
   result.accesses = log_.kept();
   return result;
 }
@@ -247,11 +247,12 @@ arch::Fault Translator::of_request(const Request& request, arch::Fault fault) co
 }
 
 /// Faults that are always an abort, whatever CD and STE say (§5.5).
-Translation Translator::terminated(const Request& request, arch::Fault fault) {
+Translation Translator::terminated(const Request& request, arch::Fault fault, Source source) {
   ++(fault.kind == arch::FaultKind::ExternalWalk ? statistics_.aborted_walks
      : arch::is_translation_related(fault.kind)  ? statistics_.stage1_faults
                                                  : statistics_.configuration_faults);
   Translation result;
+  result.source = source;
   result.fault = of_request(request, fault);
   result.recorded =
       fault.kind != arch::FaultKind::BadStreamId || control(request.security).record_bad_stream_ids;

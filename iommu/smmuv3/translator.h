@@ -34,7 +34,7 @@ class Translator {
   /// Of the Secure interface only where it is implemented.
   [[nodiscard]] Control& control(SecurityState state) { return control_[static_cast<std::size_t>(state)]; }
 
-  /// What happens to a transaction that arrives at `tbu`.
+  /// What happens to a transaction that arrives at `tbu`, which is below `tbus`.
   [[nodiscard]] Translation translate(unsigned tbu, const Transaction& transaction);
 
   /// In every TLB and walk cache.
@@ -62,7 +62,7 @@ class Translator {
   [[nodiscard]] Translation through_stages(unsigned tbu, const Request& request);
   [[nodiscard]] Translation forward(const Request& request, const arch::Mapping& mapping,
                                     std::uint64_t address, Translation::Source source) const;
-  [[nodiscard]] Translation terminated(const Request& request, arch::Fault fault);
+  [[nodiscard]] Translation terminated(const Request& request, arch::Fault fault, Translation::Source source);
   [[nodiscard]] Translation translation_fault(const Request& request, arch::Fault fault,
                                               Translation::Source source);
   [[nodiscard]] arch::Fault of_request(const Request& request, arch::Fault fault) const;

@@ -140,6 +140,13 @@ TEST_CASE("the substreams of one stream do not fight for one set") {
   CHECK(cache.occupancy() == 64);
 }
 
+TEST_CASE("streams that each use the substream of their own number do not fight for one set") {
+  ConfigCache<std::uint32_t> cache({64, 4});
+  for (std::uint32_t id = 0; id < 32; ++id)
+    cache.insert({.stream_id = id, .substream_id = id, .ssv = true}, id, true);
+  CHECK(cache.occupancy() == 32);
+}
+
 TEST_CASE("without entries there is no configuration cache") {
   ConfigCache<int> none({0, 0});
   none.insert({}, 1, true);
