@@ -30,7 +30,9 @@ void check_fault(const smmuv3::Translator& smmu, const smmuv3::Control& control,
   const bool secure = smmu.config().secure && transaction.security == SecurityState::Secure;
   require(fault.secure_stream == secure);
   require(secure || !fault.ipa_non_secure);
-  require(!fault.table_write || fault.cls == arch::FaultClass::Table);
+  // A descriptor is written for an access of class Table, or to update its own flags.
+  require(!fault.table_write || fault.cls == arch::FaultClass::Table ||
+          fault.kind == FaultKind::ExternalWalk);
   // IHI 0070 §7.3: what is no translation fault is an abort, and recorded, but for C_BAD_STREAMID.
   if (!arch::is_translation_related(fault.kind)) {
     require(result.action == Action::Abort);
