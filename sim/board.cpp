@@ -52,6 +52,13 @@ bool enable(TreeWriter& tree, const std::string& path) {
   return true;
 }
 
+/// With the provider of its power domain, for which its probe would wait.
+void enable_smmu(TreeWriter& tree, const std::string& path, PlatformReport& used) {
+  if (enable(tree, path)) used.smmu_enabled = true;
+  if (const auto provider = tree.referenced(path, "power-domains"); provider && enable(tree, *provider))
+    used.enabled_power_domain = *provider;
+}
+
 std::string compatible_of(const DeviceProfile& device, const kernel::DeviceTree& tree,
                           const kernel::DeviceNode& node) {
   for (const kernel::VideoNode& candidate : candidates(tree, device))
@@ -115,8 +122,7 @@ BoardFit fit_to_board(const Scenario& scenario, const std::vector<std::byte>& tr
     used.node = device.node;
     if (device.enable && writer.exists(device.node)) {
       used.enabled = enable(writer, device.node);
-      if (const auto smmu = writer.referenced(device.node, "iommus"); smmu && enable(writer, *smmu))
-        fit.used.smmu_enabled = true;
+      if (const auto smmu = writer.referenced(device.node, "iommus")) enable_smmu(writer, *smmu, fit.used);
     }
     fit.used.devices.push_back(std::move(used));
   }

@@ -29,9 +29,10 @@ struct UsedDevice {
 struct PlatformReport {
   std::string smmu;  ///< its node
   std::string smmu_compatible;
-  bool smmu_enabled = false;          ///< the device tree has it disabled, and the profile enables it
-  bool memory_from_scenario = false;  ///< the device tree has none
-  std::vector<UsedDevice> devices;    ///< in the profile's order
+  bool smmu_enabled = false;           ///< the device tree has it disabled, and the profile enables it
+  bool memory_from_scenario = false;   ///< the device tree has none
+  std::vector<UsedDevice> devices{};   ///< in the profile's order
+  std::string enabled_power_domain{};  ///< the SMMU's provider, if disabled there and enabled by the profile
 };
 
 }  // namespace sidewinder::sim

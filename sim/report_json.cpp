@@ -51,7 +51,12 @@ Json platform_json(const PlatformReport& used) {
   }
   return {
       {"memory", used.memory_from_scenario ? "scenario" : "device-tree"},
-      {"smmu", {{"node", used.smmu}, {"compatible", used.smmu_compatible}, {"enabled", used.smmu_enabled}}},
+      {"smmu",
+       {{"node", used.smmu},
+        {"compatible", used.smmu_compatible},
+        {"enabled", used.smmu_enabled},
+        {"enabled_power_domain",
+         used.enabled_power_domain.empty() ? Json(nullptr) : Json(used.enabled_power_domain)}}},
       {"devices", devices},
   };
 }

@@ -125,6 +125,8 @@ std::string stream_id_lines(const std::vector<UsedStreamId>& ids) {
 std::string platform_text(const PlatformReport& used) {
   std::string text = "SMMU " + node_text(used.smmu, used.smmu_compatible, used.smmu_enabled) +
                      (used.memory_from_scenario ? "; memory as the scenario has it\n" : "\n");
+  if (!used.enabled_power_domain.empty())
+    text += "  power domain of " + used.enabled_power_domain + ", enabled by the profile\n";
   for (const UsedDevice& device : used.devices)
     text += "device " + node_text(device.node, device.compatible, device.enabled) + "\n" +
             stream_id_lines(device.stream_ids);

@@ -59,10 +59,13 @@ done, summary, log = run("one-cell")
 check_completed(summary)
 assert used(summary) == [("/soc@0/iommu@cd00000", "qcom,smmu-v2", True),
                          ("/soc@0/video-codec@cc00000", "qcom,sdm660-venus", True)], used(summary)
+assert summary["platform"]["smmu"]["enabled_power_domain"] == "/soc@0/clock-controller@c8c0000"
+assert summary["smmu"]["power"] is not None
 assert len(summary["platform"]["devices"][0]["stream_ids"]) == 6
 assert summary["smmu"]["stream_match_groups"]["used"] == 6
 assert [stream["name"] for stream in summary["streams"]] == ["video"]
-assert "SMMU /soc@0/iommu@cd00000 (qcom,smmu-v2, enabled by the profile); memory as the scenario has it\n" in done.stdout
+assert ("SMMU /soc@0/iommu@cd00000 (qcom,smmu-v2, enabled by the profile); memory as the scenario has it\n"
+        "  power domain of /soc@0/clock-controller@c8c0000, enabled by the profile\n") in done.stdout
 
 check_completed(run("two-cells", "--set", "policy.name=shared")[1])
 

@@ -179,6 +179,19 @@ TEST_CASE("a disabled device is used only where the profile enables it, and its 
   const sim::PlatformDescription both = Board(texts).description();
   CHECK(both.used.devices[0].enabled);
   CHECK(both.used.smmu_enabled);
+  CHECK(both.used.enabled_power_domain.empty());
+
+  const std::string without_domain = texts.tree;
+  texts.tree =
+      test::replaced(texts.tree, "#iommu-cells = <2>;", "#iommu-cells = <2>; power-domains = <&mmcc 3>;");
+  texts.tree = test::replaced(
+      texts.tree, "display@300000 {",
+      "mmcc: clock-controller { #power-domain-cells = <1>; status = \"disabled\"; }; display@300000 {");
+  const sim::PlatformDescription powered = Board(texts).description();
+  CHECK(powered.used.smmu_enabled);
+  CHECK(powered.used.enabled_power_domain == "/clock-controller");
+  CHECK(powered.smmu.power_domain);
+  texts.tree = without_domain;
   texts.profile = profile;
   texts.tree = test::replaced(texts.tree, disabled, disabled_tree_node);
   CHECK(Board(texts).error() ==

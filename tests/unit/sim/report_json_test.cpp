@@ -28,6 +28,7 @@ TEST_CASE("the summary begins with its schema and ends with a newline") {
 
 TEST_CASE("every field of the report reaches its key") {
   Report report = sample_report();
+  report.used.enabled_power_domain = "/soc@0/clock-controller@af00000";
   report.smmu.power->aborted_accesses = 5;
   report.smmu.power->refused_registers = 4;
   const Json summary = Json::parse(to_json(report));
@@ -36,7 +37,8 @@ TEST_CASE("every field of the report reaches its key") {
       "policy": "child-nodes", "kernel": "6.1", "backported": true})"));
   CHECK(summary["simulated_ns"] == 1'250'400'000);
   CHECK(summary["platform"] == Json::parse(R"({"memory": "scenario",
-      "smmu": {"node": "/soc@0/iommu@15000000", "compatible": "arm,mmu-500", "enabled": false},
+      "smmu": {"node": "/soc@0/iommu@15000000", "compatible": "arm,mmu-500", "enabled": false,
+               "enabled_power_domain": "/soc@0/clock-controller@af00000"},
       "devices": [{"node": "/soc@0/video-codec@aa00000", "compatible": "qcom,sm8250-venus", "enabled": true,
                    "stream_ids": [{"sid": "0x2100", "mask": "0x400"}, {"sid": "0x2110", "mask": "0x0"}]}]})"));
   CHECK(summary["smmu"] == Json::parse(R"({"device": "15000000.iommu",
@@ -87,6 +89,7 @@ TEST_CASE("what did not happen is null, and its key is there") {
   Report powered = sample_report();
   powered.smmu.power.reset();
   CHECK(Json::parse(to_json(powered))["smmu"].at("power").is_null());
+  CHECK(Json::parse(to_json(powered))["platform"]["smmu"].at("enabled_power_domain").is_null());
 
   Report unbounded = sample_report();
   unbounded.survival = {};

@@ -72,6 +72,11 @@ TEST_CASE("the head says which nodes of the device tree are used, and what the p
                       "device /soc@0/a@1 (v,a)\n"
                       "  StreamIDs 0x400\n"
                       "device /soc@0/b@2 (v,b)\n"));
+  report.used.enabled_power_domain = "/soc@0/clock-controller@c8c0000";
+  CHECK_THAT(to_table(report, false),
+             Contains("(qcom,smmu-v2, enabled by the profile)\n"
+                      "  power domain of /soc@0/clock-controller@c8c0000, enabled by the profile\n"
+                      "device /soc@0/a@1 (v,a)\n"));
 }
 
 TEST_CASE("many StreamIDs take several lines") {
