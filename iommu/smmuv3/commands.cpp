@@ -2,6 +2,9 @@
 //
 // What each command does (IHI 0070 chapter 4). Reserved fields are ignored, which §4.1.5 permits.
 
+#include <utility>
+
+#include "iommu/layout/bits.h"
 #include "iommu/smmuv3/config_cache.h"
 #include "iommu/smmuv3/invalidation.h"
 #include "iommu/smmuv3/smmu.h"
@@ -56,8 +59,13 @@ Cerror Smmu::execute(const Command& command, SecurityState queue) {
       resume(command, stream);
       return Cerror::None;
     }
+    case Opcode::ATC_INV:
+      return invalidate_atc(command, queue);
+    case Opcode::PRI_RESP:
+      return respond_to_pages(command, queue);
     case Opcode::SYNC:
       if (command.get<Command::CS>() > static_cast<std::uint64_t>(CompletionSignal::Sev)) return Cerror::Ill;
+      if (std::exchange(atc(queue).timed_out, false)) return Cerror::AtcInvSync;
       ++counters_.syncs;
       return Cerror::None;
     default:
@@ -132,6 +140,45 @@ void Smmu::resume(const Command& command, SecurityState stream) {
     listener_->resume(stalled->token, how);
   }
   retry_unrecorded();
+}
+
+/// §4.5.1. What §4.5.1 leaves open: Sizes above 52 are CERROR_ILL, and without PASIDs SSV is taken as 0.
+Cerror Smmu::invalidate_atc(const Command& command, SecurityState queue) {
+  constexpr std::uint64_t everything = 52;
+  const bool secure = queue == SecurityState::Secure;
+  if (!config().ats || (secure && config().no_secure_ats_commands)) return Cerror::Ill;
+  const std::uint64_t size = command.get<Command::AtcSize>();
+  if (size > everything) return Cerror::Ill;
+  if (!interface(queue).translates() || root_complex_ == nullptr) return Cerror::None;
+
+  AtcInvalidation what{.queue = queue,
+                       .stream_id = static_cast<std::uint32_t>(command.get<Command::StreamID>()),
+                       .ssv = command.is_set<Command::SSV>() && config().substream_id_bits != 0,
+                       .span_shift = static_cast<std::uint8_t>(12 + size)};
+  if (what.ssv) {
+    what.substream_id = static_cast<std::uint32_t>(command.get<Command::SubstreamID>());
+    what.global = command.is_set<Command::Global>();
+  }
+  what.address = command.address<Command::Address>() & ~layout::low_bits(what.span_shift);
+  ++counters_.atc_invalidations;
+  switch (root_complex_->invalidate(what)) {
+    case RootComplex::Progress::Complete:
+      break;
+    case RootComplex::Progress::Pending:
+      ++atc(queue).pending;
+      break;
+    case RootComplex::Progress::TimedOut:
+      atc(queue).timed_out = true;
+      break;
+  }
+  return Cerror::None;
+}
+
+void Smmu::end_atc_invalidation(SecurityState queue, bool timed_out) {
+  AtcProgress& own = atc(queue);
+  if (own.pending == 0) return;
+  own.timed_out = own.timed_out || timed_out;
+  if (--own.pending == 0) own.sync_waits = false;
 }
 
 /// §4.7.3. All that came before is complete, since commands take effect as they are consumed; CONS shows it

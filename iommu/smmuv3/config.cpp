@@ -162,7 +162,6 @@ IDR0 idr0(const Config& config) {
       .set<IDR0::S1P>(bit(config.stage1))
       .set<IDR0::TTF>(bit(config.aarch64) << 1 | bit(config.aarch32))
       .set<IDR0::COHACC>(bit(config.coherent))
-      .set<IDR0::BTM>(bit(config.broadcast_maintenance))
       .set<IDR0::HTTU>(static_cast<std::uint32_t>(config.httu))
       .set<IDR0::Hyp>(bit(config.hypervisor))
       .set<IDR0::ATS>(bit(config.ats))

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What one SMMUv3 implementation has. Its identification registers are computed from this, so nothing can be
-// advertised that is not there. Tables and queues are never preset (IDR1.TABLES_PRESET, QUEUES_PRESET), and
-// page-based hardware attributes (IDR3.PBHA) are never implemented.
+// advertised that is not there: broadcast TLB maintenance (IDR0.BTM), for one, never is. Tables and queues
+// are never preset (IDR1.TABLES_PRESET, QUEUES_PRESET), and page-based hardware attributes (IDR3.PBHA) are
+// never implemented.
 
 #ifndef SIDEWINDER_IOMMU_SMMUV3_CONFIG_H
 #define SIDEWINDER_IOMMU_SMMUV3_CONFIG_H
@@ -83,15 +84,14 @@ struct Config {
   bool no_secure_ats_commands = false;  ///< S_IDR3.SAMS
 
   // Maintenance, queues and memory.
-  bool range_invalidation = true;      ///< IDR3.RIL
-  unsigned bbml = 2;                   ///< IDR3.BBML, 0-2
-  bool broadcast_maintenance = false;  ///< IDR0.BTM
-  bool coherent = true;                ///< IDR0.COHACC
-  bool wake_up_events = false;         ///< IDR0.SEV
-  bool msi = true;                     ///< IDR0.MSI, and S_IDR0.MSI where Secure
-  unsigned command_queue_bits = 8;     ///< IDR1.CMDQS: log2 of the entries a queue may have, 0-19
-  unsigned event_queue_bits = 7;       ///< IDR1.EVENTQS
-  unsigned pri_queue_bits = 7;         ///< IDR1.PRIQS
+  bool range_invalidation = true;   ///< IDR3.RIL
+  unsigned bbml = 2;                ///< IDR3.BBML, 0-2
+  bool coherent = true;             ///< IDR0.COHACC
+  bool wake_up_events = false;      ///< IDR0.SEV
+  bool msi = true;                  ///< IDR0.MSI, and S_IDR0.MSI where Secure
+  unsigned command_queue_bits = 8;  ///< IDR1.CMDQS: log2 of the entries a queue may have, 0-19
+  unsigned event_queue_bits = 7;    ///< IDR1.EVENTQS
+  unsigned pri_queue_bits = 7;      ///< IDR1.PRIQS
 
   CacheShapes caches;
 };

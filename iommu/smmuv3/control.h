@@ -15,6 +15,8 @@ struct Control {
   bool enabled = false;                    ///< CR0.SMMUEN
   bool e2h = false;                        ///< CR2.E2H
   bool record_bad_stream_ids = false;      ///< CR2.RECINVSID
+  bool record_ats_errors = false;          ///< CR2.REC_CFG_ATS
+  bool ats_check = false;                  ///< CR0.ATSCHK
   bool secure_instruction_fetch = false;   ///< S_CR0.SIF, of the Secure interface only
   bool non_secure_stall_disabled = false;  ///< S_CR0.NSSTALLD, of the Secure interface only
   layout::smmuv3::CR1 cr1;

@@ -109,6 +109,9 @@ Event event_record(const arch::Fault& fault, std::optional<std::uint16_t> stag, 
     case FaultKind::UnsupportedUpstream:
       set_access(record, fault.access);
       break;
+    case FaultKind::BadAtsRequest:  // no figure says where R, W, X, PRIV and Span are
+      record.set<Event::InputAddr>(fault.access.address & ~layout::low_bits(12));
+      break;
     case FaultKind::TranslForbidden:
       record.set<Event::RnW>(fault.access.write ? 0 : 1).set<Event::InputAddr>(fault.access.address);
       break;

@@ -13,7 +13,9 @@ using layout::mask_of;
 
 constexpr unsigned command_shift = 4;
 constexpr unsigned event_shift = 5;
+constexpr unsigned page_shift = 4;
 constexpr std::uint32_t eventq_prod_offset = 0x00a8, eventq_cons_offset = 0x00ac;
+constexpr std::uint32_t priq_prod_offset = 0x00c8, priq_cons_offset = 0x00cc;
 
 template <typename Register>
 std::uint32_t low(Register reg) {
@@ -49,6 +51,8 @@ Control Interface::control() const {
   return {.enabled = translates(),
           .e2h = (cr2 & CR2::E2H::mask) != 0,
           .record_bad_stream_ids = (cr2 & CR2::RECINVSID::mask) != 0,
+          .record_ats_errors = (cr2 & CR2::REC_CFG_ATS::mask) != 0,
+          .ats_check = (cr0 & CR0::ATSCHK::mask) != 0,
           .secure_instruction_fetch = secure && (cr0 & S_CR0::SIF::mask) != 0,
           .non_secure_stall_disabled = secure && (cr0 & S_CR0::NSSTALLD::mask) != 0,
           .cr1 = cr1,
@@ -63,6 +67,15 @@ Queue Interface::command_queue() const {
 
 Queue Interface::event_queue() const {
   return Queue::of(eventq_base, config_->event_queue_bits, event_shift);
+}
+
+Queue Interface::page_queue() const {
+  return Queue::of(priq_base, config_->pri_queue_bits, page_shift);
+}
+
+/// There is one PRI queue, the Non-secure interface's.
+bool Interface::has_pages() const {
+  return config_->pri && state_ == SecurityState::NonSecure;
 }
 
 arch::MemoryAttributes Interface::queue_attributes(bool read_allocate, bool write_allocate) const {
@@ -128,6 +141,22 @@ std::uint32_t Interface::read(std::uint32_t offset) const {
       return event_msi.data;
     case page0::EVENTQ_IRQ_CFG2:
       return event_msi.cfg2.raw;
+    case page0::PRIQ_BASE:
+      return low(priq_base);
+    case page0::PRIQ_BASE + 4:
+      return high(priq_base);
+    case priq_prod_offset:
+      return (priq_prod.raw & EVENTQ_PROD::OVFLG::mask) | page_queue().pointer(priq_prod.raw);
+    case priq_cons_offset:
+      return priq_cons.raw;
+    case page0::PRIQ_IRQ_CFG0:
+      return low(page_msi.cfg0);
+    case page0::PRIQ_IRQ_CFG0 + 4:
+      return high(page_msi.cfg0);
+    case page0::PRIQ_IRQ_CFG1:
+      return page_msi.data;
+    case page0::PRIQ_IRQ_CFG2:
+      return page_msi.cfg2.raw;
     default:
       return 0;
   }
@@ -139,15 +168,52 @@ void Interface::write_cr1(std::uint32_t value) {
   constexpr std::uint32_t queue = mask_of<CR1::QUEUE_SH, CR1::QUEUE_OC, CR1::QUEUE_IC>;
   std::uint32_t writable = 0;
   if (!translates()) writable |= table;
-  if (!commands_on() && !events_on()) writable |= queue;
+  if (!commands_on() && !events_on() && !pages_on()) writable |= queue;
   cr1.raw = (cr1.raw & ~writable) | (value & writable);
 }
 
 /// A source's MSI registers are there with MSIs, and change while the source is disabled (§6.3.16).
 bool Interface::msi_writable(std::uint32_t offset) const {
   if (!config_->msi) return false;
-  return offset < page0::EVENTQ_IRQ_CFG0 ? !irq_ctrl.is_set<IRQ_CTRL::GERROR_IRQEN>()
-                                         : !irq_ctrl.is_set<IRQ_CTRL::EVENTQ_IRQEN>();
+  if (offset < page0::EVENTQ_IRQ_CFG0) return !irq_ctrl.is_set<IRQ_CTRL::GERROR_IRQEN>();
+  return offset < page0::PRIQ_IRQ_CFG0 ? !irq_ctrl.is_set<IRQ_CTRL::EVENTQ_IRQEN>()
+                                       : !irq_ctrl.is_set<IRQ_CTRL::PRIQ_IRQEN>();
+}
+
+/// §6.3.33 to §6.3.36, and page 1's.
+void Interface::write_pages(std::uint32_t offset, std::uint32_t value) {
+  if (!has_pages()) return;
+  switch (offset) {
+    case page0::PRIQ_BASE:
+      if (!pages_on())
+        set_low(priq_base, value, address_bits<QUEUE_BASE::ADDR>(*config_) | QUEUE_BASE::LOG2SIZE::mask);
+      break;
+    case page0::PRIQ_BASE + 4:
+      if (!pages_on())
+        set_high(priq_base, value, address_bits<QUEUE_BASE::ADDR>(*config_) | QUEUE_BASE::WA::mask);
+      break;
+    case priq_prod_offset:
+      if (!pages_on()) priq_prod.raw = value & mask_of<EVENTQ_PROD::WR, EVENTQ_PROD::OVFLG>;
+      break;
+    case priq_cons_offset:
+      priq_cons.raw = value & mask_of<EVENTQ_CONS::RD, EVENTQ_CONS::OVACKFLG>;
+      break;
+    case page0::PRIQ_IRQ_CFG0:
+      if (msi_writable(offset)) set_low(page_msi.cfg0, value, address_bits<IRQ_CFG0::ADDR>(*config_));
+      break;
+    case page0::PRIQ_IRQ_CFG0 + 4:
+      if (msi_writable(offset)) set_high(page_msi.cfg0, value, address_bits<IRQ_CFG0::ADDR>(*config_));
+      break;
+    case page0::PRIQ_IRQ_CFG1:
+      if (msi_writable(offset)) page_msi.data = value;
+      break;
+    case page0::PRIQ_IRQ_CFG2:
+      if (msi_writable(offset))
+        page_msi.cfg2.raw = value & mask_of<IRQ_CFG2::MemAttr, IRQ_CFG2::SH, IRQ_CFG2::LO>;
+      break;
+    default:
+      break;
+  }
 }
 
 void Interface::write(std::uint32_t offset, std::uint32_t value) {
@@ -155,6 +221,8 @@ void Interface::write(std::uint32_t offset, std::uint32_t value) {
   switch (offset) {
     case page0::CR0: {
       std::uint32_t fields = mask_of<CR0::SMMUEN, CR0::EVENTQEN, CR0::CMDQEN>;
+      if (has_pages()) fields |= CR0::PRIQEN::mask;
+      if (!secure && config_->ats) fields |= CR0::ATSCHK::mask;
       if (secure) fields |= S_CR0::SIF::mask;
       if (secure && config_->stall_model == StallModel::Both) fields |= S_CR0::NSSTALLD::mask;
       cr0 = value & fields;
@@ -166,7 +234,7 @@ void Interface::write(std::uint32_t offset, std::uint32_t value) {
     case page0::CR2: {
       std::uint32_t fields = CR2::RECINVSID::mask;
       if (secure ? config_->secure_el2 : config_->hypervisor) fields |= CR2::E2H::mask;
-      if (config_->broadcast_maintenance) fields |= CR2::PTM::mask;
+      if (!secure && config_->ats_error_records) fields |= CR2::REC_CFG_ATS::mask;
       if (!translates()) cr2 = value & fields;
       break;
     }
@@ -180,11 +248,14 @@ void Interface::write(std::uint32_t offset, std::uint32_t value) {
     }
     case page0::IRQ_CTRL:
       irq_ctrl.raw = value & mask_of<IRQ_CTRL::GERROR_IRQEN, IRQ_CTRL::EVENTQ_IRQEN>;
+      if (has_pages()) irq_ctrl.raw |= value & IRQ_CTRL::PRIQ_IRQEN::mask;
       break;
     case page0::GERRORN: {
       std::uint32_t fields = mask_of<GERROR::CMDQ_ERR, GERROR::EVENTQ_ABT_ERR, GERROR::SFM_ERR>;
       if (config_->msi)
         fields |= mask_of<GERROR::MSI_CMDQ_ABT_ERR, GERROR::MSI_EVENTQ_ABT_ERR, GERROR::MSI_GERROR_ABT_ERR>;
+      if (has_pages()) fields |= GERROR::PRIQ_ABT_ERR::mask;
+      if (has_pages() && config_->msi) fields |= GERROR::MSI_PRIQ_ABT_ERR::mask;
       gerrorn.raw = value & fields;
       break;
     }
@@ -254,6 +325,7 @@ void Interface::write(std::uint32_t offset, std::uint32_t value) {
       if (msi_writable(offset)) event_msi.cfg2.raw = value & mask_of<IRQ_CFG2::MemAttr, IRQ_CFG2::SH>;
       break;
     default:
+      write_pages(offset, value);
       break;
   }
 }

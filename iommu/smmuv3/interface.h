@@ -31,16 +31,19 @@ class Interface {
   Interface(const Config& config, SecurityState state);
 
   /// 32 bits at a multiple of 4: `offset` in page 0, without the distance of the Secure registers;
-  /// EVENTQ_PROD and EVENTQ_CONS at 0xa8 and 0xac. What is not here is RES0. ID registers are not here.
+  /// those of EVENTQ at 0xa8 and 0xac and of PRIQ at 0xc8 and 0xcc are page 1's. What is not here is RES0. ID
+  /// registers are not here.
   [[nodiscard]] std::uint32_t read(std::uint32_t offset) const;
   void write(std::uint32_t offset, std::uint32_t value);
 
   [[nodiscard]] bool translates() const { return cr0 & 1; }        ///< SMMUEN
   [[nodiscard]] bool commands_on() const { return cr0 >> 3 & 1; }  ///< CMDQEN
   [[nodiscard]] bool events_on() const { return cr0 >> 2 & 1; }    ///< EVENTQEN
+  [[nodiscard]] bool pages_on() const { return cr0 >> 1 & 1; }     ///< PRIQEN as written (§6.3.9.5)
   [[nodiscard]] Control control() const;
   [[nodiscard]] Queue command_queue() const;
   [[nodiscard]] Queue event_queue() const;
+  [[nodiscard]] Queue page_queue() const;  ///< the PRI queue
   [[nodiscard]] arch::MemoryAttributes queue_attributes(bool read_allocate, bool write_allocate) const;
 
   /// An error is active until software acknowledges it; one that is active already is not logged again
@@ -65,6 +68,7 @@ class Interface {
   layout::smmuv3::GERROR gerrorn;
   MsiRegisters gerror_msi;
   MsiRegisters event_msi;
+  MsiRegisters page_msi;
   layout::smmuv3::STRTAB_BASE strtab_base;
   layout::smmuv3::STRTAB_BASE_CFG strtab_base_cfg;
   layout::smmuv3::QUEUE_BASE cmdq_base;
@@ -73,9 +77,14 @@ class Interface {
   layout::smmuv3::QUEUE_BASE eventq_base;
   layout::smmuv3::EVENTQ_PROD eventq_prod;
   layout::smmuv3::EVENTQ_CONS eventq_cons;
+  layout::smmuv3::QUEUE_BASE priq_base;
+  layout::smmuv3::EVENTQ_PROD priq_prod;
+  layout::smmuv3::EVENTQ_CONS priq_cons;
 
  private:
+  [[nodiscard]] bool has_pages() const;
   void write_cr1(std::uint32_t value);
+  void write_pages(std::uint32_t offset, std::uint32_t value);
   [[nodiscard]] bool msi_writable(std::uint32_t offset) const;
 
   const Config* config_;

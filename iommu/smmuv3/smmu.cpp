@@ -14,20 +14,25 @@ using layout::low_bits;
 constexpr std::uint32_t first_plain_register = 0x0020;  ///< below it are the ID registers
 constexpr std::uint32_t idr0_offset = 0x00, idr1_offset = 0x04, idr2_offset = 0x08, idr3_offset = 0x0c,
                         idr4_offset = 0x10, idr5_offset = 0x14, aidr_offset = 0x1c;
-constexpr std::uint32_t eventq_prod_offset = 0x00a8, eventq_cons_offset = 0x00ac;
 
-/// What the translating half could do but this one does not offer.
-Config offered(Config config) {
-  config.ats = config.pri = config.no_split_stage_ats = config.ats_error_records =
-      config.pasid_in_auto_response = config.no_secure_ats_commands = false;
-  config.broadcast_maintenance = false;
-  return config;
+/// PROD and CONS of the queues that the SMMU writes are in page 1, at the offsets that would be theirs in
+/// page 0. Page 0 is no alias of them (§6.2.2).
+bool in_page1(std::uint32_t offset) {
+  switch (offset + page1::base) {
+    case page1::EVENTQ_PROD:
+    case page1::EVENTQ_CONS:
+    case page1::PRIQ_PROD:
+    case page1::PRIQ_CONS:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
 
 Smmu::Smmu(const Config& config, unsigned tbus, arch::MemoryPort& memory, SmmuListener& listener)
-    : translator_(offered(config), tbus, memory),
+    : translator_(config, tbus, memory),
       memory_(&memory),
       listener_(&listener),
       interfaces_{Interface(translator_.config(), SecurityState::NonSecure),
@@ -95,8 +100,7 @@ std::uint32_t Smmu::secure_id_register(std::uint32_t offset) const {
 std::uint32_t Smmu::read32(std::uint32_t offset, bool secure) const {
   if (offset >= page1::base) {
     const std::uint32_t place = offset - page1::base;
-    const bool here = place == eventq_prod_offset || place == eventq_cons_offset;
-    return here ? interface(SecurityState::NonSecure).read(place) : 0;
+    return in_page1(place) ? interface(SecurityState::NonSecure).read(place) : 0;
   }
   if (offset >= page0::secure) {
     if (!secure || !config().secure) return 0;
@@ -105,16 +109,14 @@ std::uint32_t Smmu::read32(std::uint32_t offset, bool secure) const {
                                         : interface(SecurityState::Secure).read(place);
   }
   if (offset < first_plain_register) return id_register(offset);
-  // Page 0 is no alias of page 1 (§6.2).
-  if (offset == eventq_prod_offset || offset == eventq_cons_offset) return 0;
-  return interface(SecurityState::NonSecure).read(offset);
+  return in_page1(offset) ? 0 : interface(SecurityState::NonSecure).read(offset);
 }
 
 void Smmu::write32(std::uint32_t offset, std::uint32_t value, bool secure) {
   SecurityState state = SecurityState::NonSecure;
   if (offset >= page1::base) {
     offset -= page1::base;
-    if (offset != eventq_prod_offset && offset != eventq_cons_offset) return;
+    if (!in_page1(offset)) return;
   } else if (offset >= page0::secure) {
     if (!secure || !config().secure) return;
     if (offset == page0::S_INIT) {
@@ -123,7 +125,7 @@ void Smmu::write32(std::uint32_t offset, std::uint32_t value, bool secure) {
     }
     offset -= page0::secure;
     state = SecurityState::Secure;
-  } else if (offset == eventq_prod_offset || offset == eventq_cons_offset) {
+  } else if (in_page1(offset)) {
     return;
   }
   const bool translated = interface(state).translates();
@@ -133,6 +135,7 @@ void Smmu::write32(std::uint32_t offset, std::uint32_t value, bool secure) {
 
 void Smmu::after_write(SecurityState state, bool translated) {
   translator_.control(state) = interface(state).control();
+  atc(state).sync_waits = false;                     // there may be another command where it was
   if (translated && !interface(state).translates())  // §6.3.9.6
     abort_stalled([&](const StalledTransaction& s) { return s.security == state; });
   retry_unrecorded();
@@ -224,6 +227,8 @@ void Smmu::signal(SecurityState state, Interrupt source, const MsiRegisters& msi
     return;
   if (source == Interrupt::EventQueue)
     raise<GERROR::MSI_EVENTQ_ABT_ERR>(state);
+  else if (source == Interrupt::PageRequestQueue)
+    raise<GERROR::MSI_PRIQ_ABT_ERR>(state);
   else
     raise<GERROR::MSI_GERROR_ABT_ERR>(state);
 }
@@ -239,7 +244,7 @@ bool Smmu::send_msi(SecurityState state, std::uint64_t address, std::uint32_t da
 
 bool Smmu::commands_pending(SecurityState state) const {
   const Interface& own = interface(state);
-  return own.commands_on() && !own.active<GERROR::CMDQ_ERR>() &&
+  return own.commands_on() && !own.active<GERROR::CMDQ_ERR>() && !atc(state).sync_waits &&
          !own.command_queue().empty(own.cmdq_prod, own.cmdq_cons.raw);
 }
 
@@ -258,6 +263,11 @@ bool Smmu::process_command(SecurityState state) {
     word = response.data;
     access.address += sizeof word;
   }
+  const bool sync = static_cast<Opcode>(command.get<Command::OP>()) == Opcode::SYNC;
+  if (error == Cerror::None && sync && atc(state).pending != 0) {
+    atc(state).sync_waits = true;
+    return false;
+  }
   if (error == Cerror::None) error = execute(command, state);
   if (error != Cerror::None) {  // §7.1: RD stays on it
     ++counters_.command_errors;
@@ -269,7 +279,7 @@ bool Smmu::process_command(SecurityState state) {
   const bool was_full = queue.full(own.cmdq_prod, own.cmdq_cons.raw);
   own.cmdq_cons.set<CMDQ_CONS::RD>(queue.next(own.cmdq_cons.raw));
   if (was_full && config().wake_up_events) listener_->wake_up();
-  if (static_cast<Opcode>(command.get<Command::OP>()) == Opcode::SYNC) complete_sync(command, state);
+  if (sync) complete_sync(command, state);
   return true;
 }
 

@@ -2,7 +2,7 @@
 //
 // An SMMUv3 (IHI 0070): its register frame, queues, events and interrupts around the Translator. No SystemC
 // and no time: commands are processed when process_command() is called, one at a time. docs/conformance.md
-// says what is implemented; ATS, PRI and address translation operations are not, and are not advertised.
+// says what is implemented; address translation operations are not, and are not advertised.
 
 #ifndef SIDEWINDER_IOMMU_SMMUV3_SMMU_H
 #define SIDEWINDER_IOMMU_SMMUV3_SMMU_H
@@ -17,6 +17,7 @@
 #include "iommu/arch/memory_port.h"
 #include "iommu/layout/smmuv3_event.h"
 #include "iommu/layout/smmuv3_queue.h"
+#include "iommu/smmuv3/ats.h"
 #include "iommu/smmuv3/config.h"
 #include "iommu/smmuv3/interface.h"
 #include "iommu/smmuv3/stalls.h"
@@ -25,7 +26,7 @@
 namespace sidewinder::smmuv3 {
 
 /// The interrupt sources of one interface (§3.18.2); each is an edge.
-enum class Interrupt : std::uint8_t { EventQueue, CommandSync, GlobalError };
+enum class Interrupt : std::uint8_t { EventQueue, CommandSync, GlobalError, PageRequestQueue };
 
 enum class Resumption : std::uint8_t {
   Retry,  ///< translate it again, as though it had just arrived
@@ -51,14 +52,16 @@ struct SmmuCounters {
   std::uint64_t events_discarded = 0;  ///< for want of a writable queue
   std::uint64_t stalls = 0;
   std::uint64_t msis = 0;
+  std::uint64_t atc_invalidations = 0;        ///< that went out
+  std::uint64_t page_requests = 0;            ///< written to the PRI queue, with Stop Markers
+  std::uint64_t page_requests_discarded = 0;  ///< whatever was answered
 };
 
 class Smmu {
  public:
   static constexpr std::uint64_t frame_size = 0x20000;  ///< two pages of 64 KiB (§6.1)
 
-  /// `config` must be valid; its ATS, PRI and broadcast maintenance are taken as absent. Memory and listener
-  /// must outlive the SMMU.
+  /// `config` must be valid. Memory and listener must outlive the SMMU.
   Smmu(const Config& config, unsigned tbus, arch::MemoryPort& memory, SmmuListener& listener);
   Smmu(const Smmu&) = delete;
   Smmu& operator=(const Smmu&) = delete;
@@ -72,7 +75,16 @@ class Smmu {
   /// until the listener is told to resume `token`.
   [[nodiscard]] Translation translate(unsigned tbu, const Transaction& transaction, std::uint64_t token);
 
-  /// The command queue holds something that may be processed (§4.1.2).
+  /// The ATS port. Without one CMD_ATC_INV and CMD_PRI_RESP are ignored (§4.5), and PRI messages get no
+  /// answer. It must outlive the SMMU.
+  void connect(RootComplex& root_complex) { root_complex_ = &root_complex; }
+  [[nodiscard]] AtsCompletion translate_for_ats(const AtsRequest& request);
+  void page_request(const PageRequest& incoming);
+  /// The end of one AtcInvalidation of this queue that the Root Complex said was pending.
+  void end_atc_invalidation(SecurityState queue, bool timed_out);
+
+  /// The command queue holds something that may be processed (§4.1.2). A CMD_SYNC that waits for ATC
+  /// invalidations may not.
   [[nodiscard]] bool commands_pending(SecurityState state) const;
   /// Consumes one command; false when there was none, or it was an error.
   bool process_command(SecurityState state);
@@ -102,6 +114,12 @@ class Smmu {
   [[nodiscard]] layout::smmuv3::Cerror invalidate_configuration(const layout::smmuv3::Command& command,
                                                                 SecurityState stream);
   void resume(const layout::smmuv3::Command& command, SecurityState stream);
+  [[nodiscard]] layout::smmuv3::Cerror invalidate_atc(const layout::smmuv3::Command& command,
+                                                      SecurityState queue);
+  [[nodiscard]] layout::smmuv3::Cerror respond_to_pages(const layout::smmuv3::Command& command,
+                                                        SecurityState queue);
+  void answer(const PageRequest& request, layout::smmuv3::PrgResponseCode code, bool with_pasid);
+  void answer_overflow(const PageRequest& request);
   void complete_sync(const layout::smmuv3::Command& command, SecurityState queue);
 
   [[nodiscard]] bool event_queue_writable(SecurityState state) const;
@@ -117,8 +135,15 @@ class Smmu {
   [[nodiscard]] bool send_msi(SecurityState state, std::uint64_t address, std::uint32_t data,
                               std::uint8_t mem_attr, std::uint8_t sh);
 
+  [[nodiscard]] AtcProgress& atc(SecurityState queue) { return atc_[static_cast<std::size_t>(queue)]; }
+  [[nodiscard]] const AtcProgress& atc(SecurityState queue) const {
+    return atc_[static_cast<std::size_t>(queue)];
+  }
+
   Translator translator_;
   arch::MemoryPort* memory_;
+  RootComplex* root_complex_ = nullptr;
+  std::array<AtcProgress, 2> atc_{};
   SmmuListener* listener_;
   std::array<Interface, 2> interfaces_;
   Stalls stalls_;

@@ -22,6 +22,8 @@ struct Statistics {
   std::uint64_t context_fetches = 0;  ///< CDs looked for in memory
   std::uint64_t stage1_faults = 0;    ///< of the four translation-related kinds, whatever became of them
   std::uint64_t stage2_faults = 0;
+  std::uint64_t ats_requests = 0;
+  std::uint64_t ats_translated = 0;        ///< Translated transactions, of all transactions
   std::uint64_t aborted_walks = 0;         ///< F_WALK_EABT
   std::uint64_t configuration_faults = 0;  ///< all others, recorded or not
 };

@@ -29,6 +29,7 @@ StreamContext decode(const Ste& ste, SecurityState security, const Control& cont
   context.passes = traffic_passes(ste);
   context.stage1 = stage1_translates(ste);
   context.stage2 = stage2_translates(ste);
+  context.eats = effective_eats(ste, config, security, control.ats_check);
   context.world = stream_world(ste, config, security, control.e2h);
   context.vmid = ignores_vmid(ste, config, security) ? std::uint16_t{0}
                                                      : static_cast<std::uint16_t>(ste.get<Ste::S2VMID>());

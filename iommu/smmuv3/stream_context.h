@@ -24,6 +24,7 @@ struct StreamContext {
   bool passes = false;  ///< STE.Config lets traffic pass
   bool stage1 = false;
   bool stage2 = false;
+  layout::smmuv3::Eats eats = layout::smmuv3::Eats::None;  ///< effective
   StreamWorld world = StreamWorld::El1;
   std::uint16_t vmid = 0;  ///< of the TLB tag: 0 where translations have none (§3.17)
   arch::Stage2 stage2_regime{};
@@ -44,7 +45,8 @@ struct SubstreamContext {
 /// All that a transaction of some StreamID and SubstreamID needs, as the configuration cache keeps it.
 struct Configuration {
   StreamContext stream{};
-  bool stage1 = false;  ///< stage 1 translates for it, by `substream`
+  bool complete = true;  ///< false: what needs the STE alone asked for it, and there may be a CD
+  bool stage1 = false;   ///< stage 1 translates for it, by `substream`
   SubstreamContext substream{};
 };
 

@@ -16,13 +16,14 @@
 
 namespace sidewinder::smmuv3 {
 
-/// An ordinary, untranslated transaction; it must not cross a page of 4 KiB.
+/// It must not cross a page of 4 KiB.
 struct Transaction {
   std::uint64_t address = 0;       ///< as it comes in: 64 bits, sign extension included (§3.4.1)
   std::uint32_t stream_id = 0;     ///< within its Security state's name space
   std::uint32_t substream_id = 0;  ///< when ssv
   bool ssv = false;
   SecurityState security = SecurityState::NonSecure;  ///< SEC_SID; taken as NonSecure without a Secure state
+  bool translated = false;  ///< an ATS Translated transaction, whose SubstreamID, INST and PRIV are ignored
   InputAttributes attributes{};  ///< read or write, privilege, what memory it thinks it goes to
 };
 

@@ -72,6 +72,7 @@ void Translator::invalidate_all() {
 Translation Translator::translate(unsigned tbu, const Transaction& transaction) {
   ++statistics_.transactions;
   log_.clear();
+  if (transaction.translated) return translated(tbu, transaction);
   Request request{.transaction = transaction,
                   .security = config_.secure ? transaction.security : SecurityState::NonSecure,
                   .attributes = transaction.attributes};
@@ -286,17 +287,18 @@ bool Translator::find_configuration(Request& request, std::optional<arch::Fault>
                       .substream_id = transaction.ssv ? transaction.substream_id : 0,
                       .security = request.security,
                       .ssv = transaction.ssv};
-  if (const Configuration* known = configurations_.lookup(key))
-    use(request, *known);
-  else if (!fetch_configuration(request, key, fault))
-    return false;
+  const Configuration* const known = configurations_.lookup(key);
+  if (known != nullptr) use(request, *known);
+  const bool enough = known != nullptr && (known->complete || !needs_cd(request));
+  if (!enough && !fetch_configuration(request, key, fault)) return false;
 
   const auto bad = [&](arch::FaultKind kind) {
     fault = arch::Fault{.kind = kind};
     return false;
   };
   if (request.stream->illegal) return bad(arch::FaultKind::BadSte);
-  if (request.substream != nullptr && request.substream->illegal) return bad(arch::FaultKind::BadCd);
+  if (needs_cd(request) && request.substream != nullptr && request.substream->illegal)
+    return bad(arch::FaultKind::BadCd);
   return request.stream->passes;
 }
 
@@ -305,6 +307,12 @@ void Translator::use(Request& request, const Configuration& configuration) const
   request.substream = configuration.stage1 ? &configuration.substream : nullptr;
   request.attributes =
       replace(request.transaction.attributes, configuration.stream.overrides, request.security);
+}
+
+/// What an STE says of ATS is looked at before any CD, and a Translated transaction has no use for one.
+bool Translator::needs_cd(const Request& request) {
+  if (request.purpose == Purpose::Translated) return false;
+  return request.purpose == Purpose::Untranslated || request.stream->eats != layout::smmuv3::Eats::None;
 }
 
 /// Structures that were read are kept, invalid ones too. What a SubstreamID that is none leads to is not.
@@ -323,8 +331,9 @@ bool Translator::fetch_configuration(Request& request, const ConfigKey& key,
   fetched_.stream = decode(ste.ste, request.security, own, secure, config_);
   fetched_.stage1 = false;
   use(request, fetched_);
+  fetched_.complete = !fetched_.stream.passes || needs_cd(request);
 
-  if (fetched_.stream.passes) {
+  if (fetched_.stream.passes && fetched_.complete) {
     const SubstreamChoice choice =
         choose_cd(ste.ste, config_, key.ssv ? std::optional(key.substream_id) : std::nullopt);
     if (choice.action == SubstreamChoice::Action::Terminate) {

@@ -17,6 +17,7 @@
 #include "iommu/arch/tlb.h"
 #include "iommu/arch/walk.h"
 #include "iommu/arch/walk_cache.h"
+#include "iommu/smmuv3/ats.h"
 #include "iommu/smmuv3/config.h"
 #include "iommu/smmuv3/config_cache.h"
 #include "iommu/smmuv3/control.h"
@@ -37,6 +38,12 @@ class Translator {
   /// What happens to a transaction that arrives at `tbu`, which is below `tbus`.
   [[nodiscard]] Translation translate(unsigned tbu, const Transaction& transaction);
 
+  /// The completion of an ATS Translation Request (§3.9.1.2, §13.6, §13.7), from the main TLB or a walk.
+  [[nodiscard]] AtsCompletion translate_for_ats(const AtsRequest& ats);
+
+  /// Of a Non-secure stream; SMMUEN must be 1.
+  [[nodiscard]] PparLookup find_ppar(std::uint32_t stream_id);
+
   /// In every TLB and walk cache.
   void invalidate(const arch::TlbInvalidation& scope);
   /// In the configuration cache.
@@ -47,9 +54,12 @@ class Translator {
   [[nodiscard]] const Statistics& statistics() const { return statistics_; }
 
  private:
+  enum class Purpose : std::uint8_t { Untranslated, TranslationRequest, Translated };
+
   /// One transaction on its way, with what was found for it.
   struct Request {
     const Transaction& transaction;
+    Purpose purpose = Purpose::Untranslated;
     SecurityState security = SecurityState::NonSecure;
     InputAttributes attributes{};  ///< after the STE's overrides, or the registers'
     const StreamContext* stream = nullptr;
@@ -58,10 +68,19 @@ class Translator {
 
   [[nodiscard]] Translation disabled(Request& request);
   [[nodiscard]] Translation bypass(const Request& request);
+  [[nodiscard]] Translation translated(unsigned tbu, const Transaction& transaction);
+  [[nodiscard]] Translation forbidden(const Request& request);
+  [[nodiscard]] Translation pass_translated(const Request& request);
   [[nodiscard]] bool fetches_non_secure(const Request& request) const;
   [[nodiscard]] Translation through_stages(unsigned tbu, const Request& request);
   [[nodiscard]] Translation forward(const Request& request, const arch::Mapping& mapping,
                                     std::uint64_t address, Translation::Source source) const;
+  [[nodiscard]] AtsCompletion ats_failed(AtsCompletion::Status status, const Request& request,
+                                         const arch::Fault& fault, bool recorded);
+  [[nodiscard]] AtsCompletion ats_denied(const Request& request, const arch::Fault& fault);
+  [[nodiscard]] AtsCompletion ats_fault(const Request& request, const arch::Fault& fault);
+  [[nodiscard]] AtsCompletion ats_identity(const Request& request);
+  [[nodiscard]] AtsCompletion ats_through_stages(const Request& request, const AtsRequest& ats);
   [[nodiscard]] Translation terminated(const Request& request, arch::Fault fault, Translation::Source source);
   [[nodiscard]] Translation translation_fault(const Request& request, arch::Fault fault,
                                               Translation::Source source);
@@ -74,6 +93,7 @@ class Translator {
   [[nodiscard]] bool fetch_configuration(Request& request, const ConfigKey& key,
                                          std::optional<arch::Fault>& fault);
   void use(Request& request, const Configuration& configuration) const;
+  [[nodiscard]] static bool needs_cd(const Request& request);
   [[nodiscard]] arch::TlbTag tag_of(const Request& request) const;
   [[nodiscard]] arch::WalkContext walk_context(const arch::TlbTag& tag);
   [[nodiscard]] arch::Access access_of(const Request& request) const;
