@@ -149,8 +149,7 @@ AtsCompletion Translator::ats_through_stages(const Request& request, const AtsRe
     mapping = *known;
   } else {
     arch::Outcome outcome = walk(read);
-    const bool permission =
-        outcome.fault.kind == arch::FaultKind::Permission && outcome.fault.cls == arch::FaultClass::Input;
+    const bool permission = outcome.fault.kind == arch::FaultKind::Permission;
     // There may be leave to write what may not be read.
     if (!outcome.ok && permission && !ats.no_write) outcome = walk(write);
     if (!outcome.ok) return ats_fault(request, outcome.fault);

@@ -79,7 +79,7 @@ TEST_CASE("IHI 0070 §3.9.1.2: ATS that is not enabled is an Unsupported Request
 TEST_CASE("IHI 0070 §7.3.6: F_BAD_ATS_TREQ has the SubstreamID of the request") {
   AtsBench bench;
   bench.set_ste(3, stage1_ste(AtsBench::cd_at));
-  bench.ask(of_pasid(false, false, false));
+  CHECK_FALSE(bench.ask(of_pasid(false, false, true)).privileged);
   CHECK(bench.event(0)[0] == 0x0000'0003'0000'5805);
 }
 
@@ -297,6 +297,14 @@ TEST_CASE("IHI 0070 §13.7.1: INSTCFG says what counts as leave to read, and wha
   }
 }
 
+TEST_CASE("IHI 0070 §13.7.1: with INSTCFG leave to write is still that of data") {
+  AtsBench bench;
+  bench.stage1_only();
+  bench.stage1.at(AtsBench::va, 3) = AtsBench::pa | 0xf43 | std::uint64_t{1} << 54;  // EL0 executes nothing
+  bench.set_ste(3, with_pasids(bench, stage1_ste(AtsBench::cd_at).put(92, 1), 0).put(114, 3));
+  CHECK(granted(bench.ask(of_pasid(false, true, false))) == 0x4);
+}
+
 TEST_CASE("IHI 0070 §13.7: stage 2's permissions take away from stage 1's") {
   for (const auto& [s2ap, expected] :
        {std::pair(0U, 0x0U), std::pair(1U, 0x8U), std::pair(2U, 0x4U), std::pair(3U, 0xcU)}) {
@@ -306,6 +314,19 @@ TEST_CASE("IHI 0070 §13.7: stage 2's permissions take away from stage 1's") {
     bench.stage2.at(AtsBench::ipa, 3) = AtsBench::pa | (AtsBench::leaf2 & ~0xc0ULL) | s2ap << 6;
     CHECK(granted(bench.ask()) == expected);
     CHECK(granted(bench.ask()) == expected);
+  }
+}
+
+TEST_CASE("IHI 0070 §13.7.1: leave to execute is granted with leave to read alone") {
+  AtsBench bench;
+  bench.nested();
+  bench.set_cd(AtsBench::cd_at + 5 * 64, cd(AtsBench::root));
+  bench.set_ste(3, with_pasids(bench, nested_ste(AtsBench::cd_at, AtsBench::root2).put(92, 1), 0));
+  bench.stage1.at(AtsBench::va, 3) = AtsBench::ipa | 0xf43;
+  for (const unsigned s2ap : {2U, 3U}) {
+    bench.stage2.at(AtsBench::ipa, 3) = AtsBench::pa | (AtsBench::leaf2 & ~0xc0ULL) | s2ap << 6;
+    bench.forget();
+    CHECK(granted(bench.ask(of_pasid(false, true, false))) == (s2ap == 2 ? 0x4 : 0xe));
   }
 }
 
@@ -362,6 +383,19 @@ TEST_CASE("IHI 0070 §3.13.7.1: stage 2 stays clean where stage 1 gives no leave
     CHECK(granted(bench.ask()) == (writable ? 0xc : 0x8));
     CHECK(((leaf2 & 0x80) != 0) == writable);
   }
+}
+
+TEST_CASE("IHI 0070 §13.7: a request with NW marks nothing, where there is no leave to read either") {
+  AtsBench bench;
+  bench.nested();
+  bench.set_ste(3, nested_ste(AtsBench::cd_at, AtsBench::root2).put(92, 1).put(183, 1).put(184, 1));
+  std::uint64_t& leaf2 = bench.stage2.at(AtsBench::ipa, 3);
+  leaf2 = (leaf2 & ~0xc0ULL) | std::uint64_t{1} << 51;  // no leave to read, writable-clean
+  const std::uint64_t clean = leaf2;
+  CHECK(granted(bench.ask({.address = AtsBench::va, .stream_id = 3, .no_write = true})) == 0);
+  CHECK(leaf2 == clean);
+  CHECK(granted(bench.ask()) == 0x4);
+  CHECK(leaf2 != clean);
 }
 
 TEST_CASE("IHI 0070 §3.9.1.2: an external abort while a page is marked dirty is a Completer Abort") {
@@ -448,7 +482,10 @@ TEST_CASE("IHI 0070 §13.6.4, §13.6.5: what S1DSS lets skip stage 1 is stage 2'
     CHECK(granted(completion) == 0x8);
     CHECK(completion.address == (eats == 1 ? AtsBench::pa : AtsBench::ipa));
     CHECK(completion.size_shift == 12);
-    CHECK(granted(bench.ask(std::uint64_t{1} << 48)) == 0);  // beyond the IAS
+    const AtsCompletion beyond = bench.ask(std::uint64_t{1} << 48);  // the IAS
+    CHECK(granted(beyond) == 0);
+    CHECK(beyond.fault->kind == FaultKind::AddressSize);
+    CHECK(beyond.fault->stage == 1);
     CHECK(bench.events_recorded() == 0);
   }
 }

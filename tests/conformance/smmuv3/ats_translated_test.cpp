@@ -106,6 +106,14 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("IHI 0070 §3.9.1.3: the SubstreamID of a Translated transaction is in no record of it") {
+  AtsBench bench;
+  bench.record_errors();
+  bench.set_ste(3, {});
+  bench.send({.address = AtsBench::pa, .stream_id = 3, .substream_id = 7, .ssv = true, .translated = true});
+  CHECK(bench.event(0)[0] == 0x0000'0003'0000'0004);
+}
+
 TEST_CASE("IHI 0070 §3.9.1.3: Full ATS lets a Translated transaction pass as it is, whatever the CD is") {
   AtsBench bench;
   bench.stage1_only();
@@ -141,6 +149,7 @@ TEST_CASE("IHI 0070 §13.1.4, table 13.5: a Translated transaction keeps its mem
 TEST_CASE("IHI 0070 §13.6.3: with Split-stage ATS a Translated address is an IPA, for stage 2") {
   AtsBench bench;
   bench.nested(2);
+  REQUIRE(bench.read(3, AtsBench::va).output == AtsBench::pa);  // the configuration is cached, CD and all
   const Translation translation = bench.translated(AtsBench::ipa + 0x18);
   REQUIRE(translation.action == Action::Forward);
   CHECK(translation.output == AtsBench::pa + 0x18);
