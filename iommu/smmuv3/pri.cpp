@@ -69,7 +69,7 @@ void Smmu::page_request(const PageRequest& incoming) {
   const auto discard = [&] { ++counters_.page_requests_discarded; };
 
   const bool secure = config().secure && request.security == SecurityState::Secure;
-  const bool on = config().pri && own.pages_on() && own.translates();  // the effective PRIQEN
+  const bool on = own.pages_on() && own.translates();  // the effective PRIQEN
   if (secure || !on || own.active<GERROR::PRIQ_ABT_ERR>()) {
     discard();
     return answer(request, PrgResponseCode::Failure, false);

@@ -135,7 +135,8 @@ void Smmu::write32(std::uint32_t offset, std::uint32_t value, bool secure) {
 
 void Smmu::after_write(SecurityState state, bool translated) {
   translator_.control(state) = interface(state).control();
-  atc(state).sync_waits = false;                     // there may be another command where it was
+  // There may be another command where the CMD_SYNC was.
+  atc(state).sync_waits = false;
   if (translated && !interface(state).translates())  // §6.3.9.6
     abort_stalled([&](const StalledTransaction& s) { return s.security == state; });
   retry_unrecorded();

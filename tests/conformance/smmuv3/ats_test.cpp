@@ -72,7 +72,7 @@ TEST_CASE("IHI 0070 §3.9.1.2: ATS that is not enabled is an Unsupported Request
   }
   SECTION("EATS is 0b11, for which there is no DPT") {
     bench.set_ste(3, stage1_ste(AtsBench::cd_at).put(92, 3));
-    check_refused(bench, bench.ask());
+    check_refused(bench, bench.ask(AtsBench::va + 0x123));
   }
 }
 
