@@ -16,6 +16,12 @@ constexpr CachePolicy table_policy(unsigned region) {
   return policies[region & 3U];
 }
 
+unsigned mair_level(CachePolicy policy) {
+  if (policy.cacheability == Cacheability::NonCacheable) return 4;
+  return (policy.transient ? 0U : 8U) | (policy.cacheability == Cacheability::WriteBack ? 4U : 0U) |
+         (policy.read_allocate ? 2U : 0U) | (policy.write_allocate ? 1U : 0U);
+}
+
 }  // namespace
 
 MemoryAttributes consistent(const MemoryAttributes& attributes) {
@@ -24,6 +30,11 @@ MemoryAttributes consistent(const MemoryAttributes& attributes) {
 
 MemoryAttributes from_mair(std::uint8_t attr, std::uint8_t sh) {
   return word::unpack(word::with_sh(word::mair[attr], sh));
+}
+
+std::uint8_t to_mair(const MemoryAttributes& attributes) {
+  if (is_device(attributes)) return static_cast<std::uint8_t>(static_cast<unsigned>(attributes.type) << 2U);
+  return static_cast<std::uint8_t>(mair_level(attributes.outer) << 4U | mair_level(attributes.inner));
 }
 
 MemoryAttributes from_stage2(std::uint8_t mem_attr, std::uint8_t sh) {

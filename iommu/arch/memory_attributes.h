@@ -61,6 +61,9 @@ inline constexpr MemoryAttributes normal_non_cacheable{MemoryType::Normal, {}, {
 /// encodings behave as IHI 0070 §5.4 has it.
 [[nodiscard]] MemoryAttributes from_mair(std::uint8_t attr, std::uint8_t sh);
 
+/// The byte of MAIR that says the same of consistent attributes, but for the shareability.
+[[nodiscard]] std::uint8_t to_mair(const MemoryAttributes& attributes);
+
 /// MemAttr[3:0] of a stage 2 descriptor without FWB, of STE.MemAttr and of an MSI; and SH[1:0]. The reserved
 /// 4, 8 and 12 are Device-nGnRnE (IHI 0070 §5.2). There are no hints in it: what is cacheable allocates and
 /// is not transient.

@@ -136,7 +136,7 @@ class Walk {
       updated.set<Descriptor::AP2>(0);
       permissions.read_only = permissions.dirty_pending = false;
     }
-    if (updated.raw != descriptor.raw) {
+    if (updated.raw != descriptor.raw && !context_.inhibit_update) {
       // The update is an access of its own to the descriptor, a write (IHI 0070 §3.13.5).
       DescriptorPlace place;
       if (!reach(found.entry, found.secure, level, found.ttb, true, place)) return true;

@@ -120,7 +120,7 @@ class Walk {
       permissions.write = true;
       permissions.dirty_pending = false;
     }
-    if (updated.raw != descriptor.raw) {
+    if (updated.raw != descriptor.raw && !context_.inhibit_update) {
       const UpdateResult result = update_descriptor(place, descriptor, updated, context_);
       if (result == UpdateResult::Changed) {
         changed_ = place;

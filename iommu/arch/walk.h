@@ -29,6 +29,8 @@ struct WalkContext {
   WalkCache* stage2_tables = nullptr;  ///< tables below an IPA
   Tlb* tlb = nullptr;  ///< for the IPAs of stage 1's tables and of context descriptors: Stages::Two
   TlbTag tag{};        ///< of the VA; its World and VMID are the IPAs' too
+  /// Descriptors count as updated, and none is (IHI 0070 chapter 9, HTTUI). Not together with caches.
+  bool inhibit_update = false;
 };
 
 /// A mapping, or the fault that took its place.

@@ -17,12 +17,6 @@ using Action = Translation::Action;
 using Source = Translation::Source;
 using Status = AtsCompletion::Status;
 
-/// STU: the smallest granule there is (§3.9.1).
-std::uint8_t smallest_translation_unit(const Config& config) {
-  if (config.granule_4k || !config.aarch64) return 12;
-  return config.granule_16k ? 14 : 16;
-}
-
 /// The transaction that a Translation Request asks about. Without a PASID it is Data and unprivileged
 /// (§13.7).
 Transaction transaction_of(const AtsRequest& ats) {
@@ -88,7 +82,7 @@ AtsCompletion Translator::ats_denied(const Request& request, const arch::Fault& 
   ++(fault.stage == 2 ? statistics_.stage2_faults : statistics_.stage1_faults);
   AtsCompletion completion;
   completion.status = Status::Success;
-  completion.size_shift = smallest_translation_unit(config_);
+  completion.size_shift = static_cast<std::uint8_t>(smallest_granule_shift(config_));  // STU (§3.9.1)
   completion.fault = of_request(request, fault);
   completion.accesses = log_.kept();
   return completion;
@@ -136,7 +130,7 @@ AtsCompletion Translator::ats_through_stages(const Request& request, const AtsRe
   const auto walk = [&](const arch::Access& access) {
     ++statistics_.walks;
     const arch::Outcome outcome =
-        arch::translate(stage1, stage2, access, request.attributes.secure, walk_context(tag));
+        arch::translate(stage1, stage2, access, request.attributes.secure, walk_context(request, tag));
     if (outcome.ok) {
       mapping = outcome.mapping;
       tlb_.insert(tag, address, mapping);

@@ -151,6 +151,11 @@ unsigned intermediate_bits(const Config& config) {
   return std::max(config.aarch32 ? lpae_bits : 0, config.aarch64 ? config.output_bits : 0);
 }
 
+unsigned smallest_granule_shift(const Config& config) {
+  if (config.granule_4k || !config.aarch64) return 12;
+  return config.granule_16k ? 14 : 16;
+}
+
 StallModel stall_model(const Config& config, SecurityState state, bool nsstalld) {
   const bool restricted = config.secure && nsstalld && state == SecurityState::NonSecure;
   return restricted && config.stall_model == StallModel::Both ? StallModel::NoStall : config.stall_model;
@@ -169,6 +174,7 @@ IDR0 idr0(const Config& config) {
       .set<IDR0::ASID16>(bit(config.asid16))
       .set<IDR0::MSI>(bit(config.msi))
       .set<IDR0::SEV>(bit(config.wake_up_events))
+      .set<IDR0::ATOS>(bit(config.address_translation_operations))
       .set<IDR0::PRI>(bit(config.pri))
       .set<IDR0::VMID16>(bit(config.vmid16))
       .set<IDR0::CD2L>(bit(config.two_level_cd_table))

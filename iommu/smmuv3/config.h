@@ -83,6 +83,8 @@ struct Config {
   bool pasid_in_auto_response = false;  ///< IDR3.PPS
   bool no_secure_ats_commands = false;  ///< S_IDR3.SAMS
 
+  bool address_translation_operations = false;  ///< IDR0.ATOS; there is no VATOS
+
   // Maintenance, queues and memory.
   bool range_invalidation = true;   ///< IDR3.RIL
   unsigned bbml = 2;                ///< IDR3.BBML, 0-2
@@ -101,6 +103,9 @@ struct Config {
 
 /// IAS (§3.4): bits of the widest IPA.
 [[nodiscard]] unsigned intermediate_bits(const Config& config);
+
+/// log2 of the smallest granule's bytes.
+[[nodiscard]] unsigned smallest_granule_shift(const Config& config);
 
 /// SMMU_(S_)IDR0.STALL_MODEL, which S_CR0.NSSTALLD restricts for Non-secure streams (§3.12, §5.2.2).
 [[nodiscard]] StallModel stall_model(const Config& config, SecurityState state, bool nsstalld);

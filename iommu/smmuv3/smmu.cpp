@@ -37,6 +37,8 @@ Smmu::Smmu(const Config& config, unsigned tbus, arch::MemoryPort& memory, SmmuLi
       listener_(&listener),
       interfaces_{Interface(translator_.config(), SecurityState::NonSecure),
                   Interface(translator_.config(), SecurityState::Secure)},
+      gatos_{Gatos(translator_.config(), SecurityState::NonSecure),
+             Gatos(translator_.config(), SecurityState::Secure)},
       stalls_(config.stall_max) {
   for (const SecurityState state : {SecurityState::NonSecure, SecurityState::Secure})
     translator_.control(state) = interface(state).control();
@@ -106,10 +108,15 @@ std::uint32_t Smmu::read32(std::uint32_t offset, bool secure) const {
     if (!secure || !config().secure) return 0;
     const std::uint32_t place = offset - page0::secure;
     return place < first_plain_register ? secure_id_register(place)
-                                        : interface(SecurityState::Secure).read(place);
+                                        : read_plain(SecurityState::Secure, place);
   }
   if (offset < first_plain_register) return id_register(offset);
-  return in_page1(offset) ? 0 : interface(SecurityState::NonSecure).read(offset);
+  return in_page1(offset) ? 0 : read_plain(SecurityState::NonSecure, offset);
+}
+
+std::uint32_t Smmu::read_plain(SecurityState state, std::uint32_t offset) const {
+  return Gatos::holds(offset) ? gatos_[static_cast<std::size_t>(state)].read(offset)
+                              : interface(state).read(offset);
 }
 
 void Smmu::write32(std::uint32_t offset, std::uint32_t value, bool secure) {
@@ -128,9 +135,23 @@ void Smmu::write32(std::uint32_t offset, std::uint32_t value, bool secure) {
   } else if (in_page1(offset)) {
     return;
   }
+  if (Gatos::holds(offset)) {
+    write_gatos(state, offset, value);
+    return;
+  }
   const bool translated = interface(state).translates();
   interface(state).write(offset, value);
   after_write(state, translated);
+}
+
+/// RUN is guarded by the interface's own SMMUEN, and ignored without, in every version (§6.3.37).
+void Smmu::write_gatos(SecurityState state, std::uint32_t offset, std::uint32_t value) {
+  Gatos& own = gatos_[static_cast<std::size_t>(state)];
+  if (!own.write(offset, value) || !interface(state).translates()) return;
+  ++counters_.address_translations;
+  std::optional<AtosResult> result;
+  if (const auto request = own.request()) result = translator_.look_up(*request);
+  own.complete(result);
 }
 
 void Smmu::after_write(SecurityState state, bool translated) {

@@ -2,7 +2,7 @@
 //
 // An SMMUv3 (IHI 0070): its register frame, queues, events and interrupts around the Translator. No SystemC
 // and no time: commands are processed when process_command() is called, one at a time. docs/conformance.md
-// says what is implemented; address translation operations are not, and are not advertised.
+// says what is implemented.
 
 #ifndef SIDEWINDER_IOMMU_SMMUV3_SMMU_H
 #define SIDEWINDER_IOMMU_SMMUV3_SMMU_H
@@ -19,6 +19,7 @@
 #include "iommu/layout/smmuv3_queue.h"
 #include "iommu/smmuv3/ats.h"
 #include "iommu/smmuv3/config.h"
+#include "iommu/smmuv3/gatos.h"
 #include "iommu/smmuv3/interface.h"
 #include "iommu/smmuv3/stalls.h"
 #include "iommu/smmuv3/translator.h"
@@ -55,6 +56,7 @@ struct SmmuCounters {
   std::uint64_t atc_invalidations = 0;        ///< that went out
   std::uint64_t page_requests = 0;            ///< written to the PRI queue, with Stop Markers
   std::uint64_t page_requests_discarded = 0;  ///< whatever was answered
+  std::uint64_t address_translations = 0;     ///< operations of GATOS and S_GATOS
 };
 
 class Smmu {
@@ -106,6 +108,8 @@ class Smmu {
   void write32(std::uint32_t offset, std::uint32_t value, bool secure);
   [[nodiscard]] std::uint32_t id_register(std::uint32_t offset) const;
   [[nodiscard]] std::uint32_t secure_id_register(std::uint32_t offset) const;
+  [[nodiscard]] std::uint32_t read_plain(SecurityState state, std::uint32_t offset) const;
+  void write_gatos(SecurityState state, std::uint32_t offset, std::uint32_t value);
   void after_write(SecurityState state, bool translated);
 
   [[nodiscard]] layout::smmuv3::Cerror execute(const layout::smmuv3::Command& command, SecurityState queue);
@@ -146,6 +150,7 @@ class Smmu {
   std::array<AtcProgress, 2> atc_{};
   SmmuListener* listener_;
   std::array<Interface, 2> interfaces_;
+  std::array<Gatos, 2> gatos_;
   Stalls stalls_;
   /// Stalled without a tag, for want of one or of a writable event queue.
   std::deque<StalledTransaction> unrecorded_;

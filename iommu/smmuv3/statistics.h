@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Plain counters of what an SMMUv3 did with its clients' transactions; they only ever grow. The caches keep
-// their own.
+// Plain counters of what an SMMUv3 did with its clients' transactions; they only ever grow. Of address
+// translation operations the fetches of structures count alone. The caches keep their own.
 
 #ifndef SIDEWINDER_IOMMU_SMMUV3_STATISTICS_H
 #define SIDEWINDER_IOMMU_SMMUV3_STATISTICS_H

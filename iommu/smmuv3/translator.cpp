@@ -196,7 +196,7 @@ Translation Translator::through_stages(unsigned tbu, const Request& request) {
 
   ++statistics_.walks;
   const arch::Outcome outcome =
-      arch::translate(stage1, stage2, access, request.attributes.secure, walk_context(tag));
+      arch::translate(stage1, stage2, access, request.attributes.secure, walk_context(request, tag));
   if (!outcome.ok) {
     return arch::is_translation_related(outcome.fault.kind)
                ? translation_fault(request, outcome.fault, Source::Walk)
@@ -282,11 +282,7 @@ Translation Translator::translation_fault(const Request& request, arch::Fault fa
 }
 
 bool Translator::find_configuration(Request& request, std::optional<arch::Fault>& fault) {
-  const Transaction& transaction = request.transaction;
-  const ConfigKey key{.stream_id = transaction.stream_id,
-                      .substream_id = transaction.ssv ? transaction.substream_id : 0,
-                      .security = request.security,
-                      .ssv = transaction.ssv};
+  const ConfigKey key = key_of(request);
   const Configuration* const known = configurations_.lookup(key);
   if (known != nullptr) use(request, *known);
   const bool enough = known != nullptr && (known->complete || !needs_cd(request));
@@ -300,6 +296,14 @@ bool Translator::find_configuration(Request& request, std::optional<arch::Fault>
   if (needs_cd(request) && request.substream != nullptr && request.substream->illegal)
     return bad(arch::FaultKind::BadCd);
   return request.stream->passes;
+}
+
+ConfigKey Translator::key_of(const Request& request) {
+  const Transaction& transaction = request.transaction;
+  return {.stream_id = transaction.stream_id,
+          .substream_id = transaction.ssv ? transaction.substream_id : 0,
+          .security = request.security,
+          .ssv = transaction.ssv};
 }
 
 void Translator::use(Request& request, const Configuration& configuration) const {
@@ -318,6 +322,10 @@ bool Translator::needs_cd(const Request& request) {
 /// Structures that were read are kept, invalid ones too. What a SubstreamID that is none leads to is not.
 bool Translator::fetch_configuration(Request& request, const ConfigKey& key,
                                      std::optional<arch::Fault>& fault) {
+  return fetch_stream(request, key, fault) && fetch_substream(request, key, fault);
+}
+
+bool Translator::fetch_stream(Request& request, const ConfigKey& key, std::optional<arch::Fault>& fault) {
   const Control& own = control(request.security);
   const Control& secure = control(SecurityState::Secure);
   ++statistics_.stream_fetches;
@@ -332,30 +340,36 @@ bool Translator::fetch_configuration(Request& request, const ConfigKey& key,
   fetched_.stage1 = false;
   use(request, fetched_);
   fetched_.complete = !fetched_.stream.passes || needs_cd(request);
+  return true;
+}
 
+/// Of the stream that fetch_stream() found.
+bool Translator::fetch_substream(Request& request, const ConfigKey& key, std::optional<arch::Fault>& fault) {
+  const layout::smmuv3::Ste& ste = fetched_.stream.ste;
   if (fetched_.stream.passes && fetched_.complete) {
     const SubstreamChoice choice =
-        choose_cd(ste.ste, config_, key.ssv ? std::optional(key.substream_id) : std::nullopt);
+        choose_cd(ste, config_, key.ssv ? std::optional(key.substream_id) : std::nullopt);
     if (choice.action == SubstreamChoice::Action::Terminate) {
       fault = arch::Fault{.kind = choice.fault};
       return false;
     }
     if (choice.action == SubstreamChoice::Action::UseCd) {
       ++statistics_.context_fetches;
-      const arch::WalkContext context = walk_context(tag_of(request));
+      const arch::WalkContext context = walk_context(request, tag_of(request));
       ContextThroughStage2 stage2(fetched_.stream.stage2_regime, context);
-      const CdLookup cd = find_cd(ste.ste, config_, request.security, choice.cd_index,
+      const CdLookup cd = find_cd(ste, config_, request.security, choice.cd_index,
                                   fetched_.stream.stage2 ? &stage2 : nullptr, *memory_, log_);
       if (!cd.ok) {
         fault = cd.fault;
         return false;
       }
-      fetched_.substream = decode(cd.cd, fetched_.stream, request.security, secure, config_);
+      fetched_.substream =
+          decode(cd.cd, fetched_.stream, request.security, control(SecurityState::Secure), config_);
       fetched_.stage1 = true;
       request.substream = &fetched_.substream;
     }
   }
-  configurations_.insert(key, fetched_, fetched_.stage1);
+  if (!request.inhibit_update) configurations_.insert(key, fetched_, fetched_.stage1);
   return true;
 }
 
@@ -373,13 +387,17 @@ arch::TlbTag Translator::tag_of(const Request& request) const {
   return tag;
 }
 
-arch::WalkContext Translator::walk_context(const arch::TlbTag& tag) {
-  return {.memory = memory_,
-          .log = &log_,
-          .stage1_tables = &stage1_tables_,
-          .stage2_tables = &stage2_tables_,
-          .tlb = &tlb_,
-          .tag = tag};
+arch::WalkContext Translator::walk_context(const Request& request, const arch::TlbTag& tag) {
+  arch::WalkContext context{.memory = memory_, .log = &log_, .tag = tag};
+  if (request.inhibit_update) {
+    // What goes through a stage 2 page that is not marked must not be found by those who would mark it.
+    context.inhibit_update = true;
+  } else {
+    context.stage1_tables = &stage1_tables_;
+    context.stage2_tables = &stage2_tables_;
+    context.tlb = &tlb_;
+  }
+  return context;
 }
 
 arch::Access Translator::access_of(const Request& request) const {

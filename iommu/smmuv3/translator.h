@@ -17,6 +17,7 @@
 #include "iommu/arch/tlb.h"
 #include "iommu/arch/walk.h"
 #include "iommu/arch/walk_cache.h"
+#include "iommu/smmuv3/atos.h"
 #include "iommu/smmuv3/ats.h"
 #include "iommu/smmuv3/config.h"
 #include "iommu/smmuv3/config_cache.h"
@@ -44,6 +45,10 @@ class Translator {
   /// Of a Non-secure stream; SMMUEN must be 1.
   [[nodiscard]] PparLookup find_ppar(std::uint32_t stream_id);
 
+  /// An address translation operation, which is no transaction of a client's. With `inhibit_update` no cache
+  /// is filled. The Secure state's streams only where it is implemented.
+  [[nodiscard]] AtosResult look_up(const AtosRequest& asked);
+
   /// In every TLB and walk cache.
   void invalidate(const arch::TlbInvalidation& scope);
   /// In the configuration cache.
@@ -64,6 +69,7 @@ class Translator {
     InputAttributes attributes{};  ///< after the STE's overrides, or the registers'
     const StreamContext* stream = nullptr;
     const SubstreamContext* substream = nullptr;  ///< null: stage 1 does not translate
+    bool inhibit_update = false;                  ///< ATOS_ADDR.HTTUI
   };
 
   [[nodiscard]] Translation disabled(Request& request);
@@ -92,10 +98,15 @@ class Translator {
   [[nodiscard]] bool find_configuration(Request& request, std::optional<arch::Fault>& fault);
   [[nodiscard]] bool fetch_configuration(Request& request, const ConfigKey& key,
                                          std::optional<arch::Fault>& fault);
+  [[nodiscard]] bool fetch_stream(Request& request, const ConfigKey& key, std::optional<arch::Fault>& fault);
+  [[nodiscard]] bool fetch_substream(Request& request, const ConfigKey& key,
+                                     std::optional<arch::Fault>& fault);
+  [[nodiscard]] arch::Outcome walk_for(const AtosRequest& asked, const Request& request);
+  [[nodiscard]] static ConfigKey key_of(const Request& request);
   void use(Request& request, const Configuration& configuration) const;
   [[nodiscard]] static bool needs_cd(const Request& request);
   [[nodiscard]] arch::TlbTag tag_of(const Request& request) const;
-  [[nodiscard]] arch::WalkContext walk_context(const arch::TlbTag& tag);
+  [[nodiscard]] arch::WalkContext walk_context(const Request& request, const arch::TlbTag& tag);
   [[nodiscard]] arch::Access access_of(const Request& request) const;
 
   Config config_;

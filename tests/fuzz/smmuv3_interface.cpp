@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Whatever is written to an SMMUv3's registers and lies in its queues: register accesses, commands and
-// transactions keep the invariants of indices, errors, interrupts and stalled transactions. See
+// transactions keep the invariants of indices, errors, interrupts and stalled transactions, and address
+// translation operations leave nothing but their answer, without a look at Secure memory from GATOS. See
 // smmuv3_input.h for what an input is; its first operation's place comes after structures of which the same
 // one stands everywhere.
 
@@ -86,6 +87,12 @@ void check_registers(const smmuv3::Smmu& smmu) {
     require((held(0x60) & ~std::uint64_t{pages ? 0xfdU : 0xb5U}) == 0);
     require((held(0x44) >> 31) == 0);
     require((held(0x9c) & 0x80f0'0000) == 0);
+    // RUN is done, and what is RES0 of either form of PAR: ATOS_PAR[7:1], or [63:56] and FAULTCODE 0.
+    const std::uint64_t par = held(0x118) | held(0x11c) << 32;
+    require(held(0x100) == 0);
+    require((par & 1) == 0 ? (par & 0xfe) == 0 : par >> 56 == 0 && (par & 0xff0) != 0);
+    if (distance == 0) require((par & 1) == 0 ? (par & 0x400) == 0 : (par & 8) == 0);
+    require((par & layout::low_bits(56)) >> smmu.config().output_bits == 0);
     const std::uint64_t log2size =
         std::min<std::uint64_t>(held(0x90) & 0x1f, smmu.config().command_queue_bits);
     if ((held(0x20) & 8) != 0) require((held(0x9c) & 0xf'ffff) >> (log2size + 1) == 0 || log2size == 19);
@@ -127,8 +134,8 @@ void operate_ats(smmuv3::Smmu& smmu, Endpoints& endpoints, const Input::Operatio
   }
 }
 
-void operate(smmuv3::Smmu& smmu, Listener& listener, Endpoints& endpoints, const Input::Operation& operation,
-             std::uint64_t token) {
+void operate(smmuv3::Smmu& smmu, Listener& listener, Endpoints& endpoints, QueueMemory& memory,
+             const Input::Operation& operation, std::uint64_t token) {
   const bool secure = (operation.flags & 1) != 0;
   const unsigned size = (operation.flags & 2) != 0 ? 8 : 4;
   // Of the registers that do something: the first 512 bytes of both interfaces, and page 1's.
@@ -139,9 +146,17 @@ void operate(smmuv3::Smmu& smmu, Listener& listener, Endpoints& endpoints, const
     case 0:
       static_cast<void>(smmu.read(offset, size, secure));
       break;
-    case 1:
+    case 1: {
+      const bool runs = offset == 0x100 || offset == 0x8100;
+      const smmuv3::SmmuCounters before = smmu.counters();
+      memory.allow_secure(offset != 0x100);
       smmu.write(offset, operation.value, size, secure);
+      memory.allow_secure(true);
+      if (runs)
+        require(smmu.counters().events == before.events && smmu.counters().stalls == before.stalls &&
+                smmu.counters().events_discarded == before.events_discarded);
       break;
+    }
     case 2:
       for (unsigned n = 0; n < 32 && smmu.process_command(state); ++n) {
       }
@@ -167,7 +182,8 @@ void operate(smmuv3::Smmu& smmu, Listener& listener, Endpoints& endpoints, const
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < Input::first_operation) return 0;
   const Input input({data, size});
-  const smmuv3::Config config = config_of(input.word(0));
+  smmuv3::Config config = config_of(input.word(0));
+  config.address_translation_operations = true;
   Choices choices(input.word(1));
   layout::smmuv3::Ste ste = input.ste();
   layout::smmuv3::Cd cd = input.cd();
@@ -193,7 +209,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   for (std::size_t index = 0; index < input.operations(); ++index) {
     memory.begin();
-    operate(smmu, listener, endpoints, input.operation(index), index);
+    operate(smmu, listener, endpoints, memory, input.operation(index), index);
     check_registers(smmu);
   }
   return 0;

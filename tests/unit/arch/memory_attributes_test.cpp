@@ -37,6 +37,14 @@ TEST_CASE("MAIR and SH say four Device types, Non-cacheable memory, and all cach
   CHECK(every_stage1().size() == 4 + 1 + (15 * 15 - 1) * 3);
 }
 
+TEST_CASE("attributes as a byte of MAIR mean the same again") {
+  for (const MemoryAttributes& any : every_stage1())
+    CHECK(from_mair(to_mair(any), byte(static_cast<unsigned>(any.shareability))) == any);
+  for (const unsigned code : {0x00U, 0x04U, 0x08U, 0x0cU, 0x44U, 0xffU, 0xbbU, 0x77U, 0x33U, 0x88U, 0xccU,
+                              0x4fU, 0xf4U, 0xe5U, 0x1dU, 0xd2U, 0xa6U})
+    CHECK(to_mair(from_mair(byte(code), 3)) == code);
+}
+
 TEST_CASE("the reserved SH of 1 is non-shareable, and bits above SH[1:0] mean nothing") {
   CHECK(shareability_of(0) == Shareability::NonShareable);
   CHECK(shareability_of(1) == Shareability::NonShareable);
