@@ -2,6 +2,7 @@
 //
 // An address translation operation is translated as a transaction is, but leaves no event, stalls nothing and
 // counts as none (IHI 0070 chapter 9). It walks, whatever TLBs hold of its address, and puts nothing there.
+// Its accesses are added to the log of the last transaction, whose own stay what they are.
 
 #include "iommu/smmuv3/atos.h"
 
@@ -19,7 +20,7 @@ using Status = AtosResult::Status;
 /// Table 13.4 and Table 13.5: none of the STE's overrides apply.
 InputAttributes attributes_of(const AtosRequest& asked) {
   return {.write = asked.write,
-          .instruction = asked.instruction && !asked.write,
+          .instruction = asked.instruction,
           .privileged = asked.privileged,
           .secure = asked.stream == SecurityState::Secure && !asked.non_secure_ipa};
 }
@@ -27,7 +28,6 @@ InputAttributes attributes_of(const AtosRequest& asked) {
 }  // namespace
 
 AtosResult Translator::look_up(const AtosRequest& asked) {
-  log_.clear();
   if (!control(asked.stream).enabled) return {.status = Status::Terminated};
   const Transaction transaction{.address = asked.address,
                                 .stream_id = asked.stream_id,

@@ -39,7 +39,7 @@ struct AtosResult {
 
   Status status = Status::Terminated;
   arch::Fault fault{};
-  std::uint64_t output = 0;         ///< of the first byte of what is mapped: an IPA, or a physical address
+  std::uint64_t output = 0;         ///< of the first byte of what is mapped: an IPA or physical address
   std::uint8_t size_shift = 12;     ///< log2 of the bytes mapped
   arch::MemoryAttributes memory{};  ///< as the translation tables have it, without the STE's overrides
   bool secure = false;              ///< the address space of `output`

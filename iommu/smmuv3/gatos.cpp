@@ -158,7 +158,7 @@ void Gatos::complete(const std::optional<AtosResult>& result) {
 }
 
 GATOS_PAR Gatos::translated(const AtosResult& result) const {
-  std::uint64_t address = result.output & ~low_bits(result.size_shift);
+  std::uint64_t address = result.output;
   const bool larger = result.size_shift > page_shift;
   if (larger) address |= std::uint64_t{1} << (result.size_shift - 1);
   GATOS_PAR par;

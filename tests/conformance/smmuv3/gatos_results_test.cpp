@@ -72,6 +72,19 @@ TEST_CASE("IHI 0070 §6.3.40: Size, and the lowest bit of ADDR, say how much is 
   }
 }
 
+TEST_CASE("IHI 0070 §6.3.40: an address of 52 bits") {
+  smmuv3::Config config = with_gatos();
+  config.output_bits = 52;
+  config.vax = true;
+  GatosBench bench(config);
+  bench.cd1.replace(5, 0, 16).replace(7, 6, 1).replace(34, 32, 6);  // 64 KiB granule
+  bench.cd1.words[1] = 0x3500'0000;
+  Tables tables(bench.memory, 16, 48, 0x3500'0000);
+  tables.at(GatosBench::va, 3) = 0x0fed'cba9'0000 | 0xaU << 12 | page_leaf;  // bits 51:48 are in 15:12
+  bench.apply();
+  CHECK(bench.gatos(1, GatosBench::va | type1) == 0xff0a'0fed'cba9'8b00);
+}
+
 TEST_CASE("IHI 0070 §6.3.40: of both stages the size is the smaller one's, of one stage its own") {
   GatosBench bench;
   constexpr std::uint64_t block_ipa = 0x12'3440'0000, block_pa = 0x7'6540'0000;

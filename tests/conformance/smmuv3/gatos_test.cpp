@@ -3,6 +3,9 @@
 // What an address translation operation may ask, of which streams, and that it leaves nothing but its answer
 // (IHI 0070 chapter 9, §9.1.2, §9.1.3).
 
+#include <algorithm>
+#include <vector>
+
 #include "tests/conformance/smmuv3/gatos_bench.h"
 
 namespace sidewinder::test {
@@ -75,6 +78,22 @@ TEST_CASE("IHI 0070 §9.1.2: STREAMID and SUBSTREAMID choose the STE and the CD"
   CHECK(bench.gatos(7 | ssid_valid, request) == fault_par(0x06));
   CHECK(bench.gatos(7 | ssid_valid | std::uint64_t{4} << 32, request) == fault_par(0x08));
   CHECK(bench.gatos(1 | ssid_valid | std::uint64_t{1} << 32, request) == fault_par(0x08));
+}
+
+TEST_CASE("IHI 0070 §9.1.2: a StreamID of 32 bits, and a SubstreamID of 20") {
+  smmuv3::Config config = with_gatos();
+  config.stream_id_bits = 32;
+  GatosBench bench(config);
+  bench.w32(0x20, 0xc);
+  bench.w32(0x88, 32);  // LOG2SIZE: the table is aligned to its own size, and so at 0
+  bench.w32(0x20, 0xd);
+  constexpr std::uint64_t stream = 0x8000'0001, substream = 0x8'0001, cds = 0x2400'0000;
+  const Structure made = stage1_ste(cds).put(59, 20).put(64, 2);
+  for (unsigned word = 0; word < 8; ++word) bench.memory.words[64 * stream + 8 * word] = made.words[word];
+  bench.set_cd(cds + 64 * substream, bench.cd1);
+  CHECK(bench.gatos(stream | ssid_valid | substream << 32, GatosBench::va | type1) == to_pa);
+  CHECK(bench.gatos(1 | ssid_valid | substream << 32, GatosBench::va | type1) == fault_par(0x04));
+  CHECK(bench.gatos(stream | ssid_valid | std::uint64_t{1} << 32, GatosBench::va | type1) == fault_par(0x0a));
 }
 
 TEST_CASE(
@@ -227,7 +246,12 @@ TEST_CASE("IHI 0070 chapter 9: an operation records no event, stalls nothing and
 TEST_CASE("IHI 0070 chapter 9: an operation uses no TLB entry of its address, and makes none") {
   GatosBench bench;
   bench.gatos(1, GatosBench::va | type1);
-  CHECK(bench.read(1, GatosBench::va).source == Source::Walk);
+  const Translation walked = bench.read(1, GatosBench::va);
+  CHECK(walked.source == Source::Walk);
+  const std::vector<arch::WalkAccess> accesses(walked.accesses.begin(), walked.accesses.end());
+  bench.gatos(3, GatosBench::va | type3);
+  CHECK(std::equal(accesses.begin(), accesses.end(), walked.accesses.begin(),
+                   [](const auto& a, const auto& b) { return a.address == b.address; }));
   CHECK(bench.read(1, GatosBench::va).source == Source::MicroTlb);
   bench.leaf() ^= 0x1000;
   CHECK(bench.read(1, GatosBench::va).output == GatosBench::pa);
