@@ -132,6 +132,18 @@ TEST_CASE("IHI 0070 §3.9.1.3: Full ATS lets a Translated transaction pass as it
   CHECK(bench.smmu.translator().statistics().stream_fetches == 2);
 }
 
+TEST_CASE("IHI 0070 chapter 9: GATOS reads the CD that a Translated transaction had no use for") {
+  smmuv3::Config config = with_ats();
+  config.address_translation_operations = true;
+  AtsBench bench(config);
+  bench.stage1_only();
+  REQUIRE(bench.translated(AtsBench::pa).action == Action::Forward);
+  bench.w64(0x108, 3);
+  bench.w64(0x110, AtsBench::va | 1 << 10 | 1 << 8);  // stage 1, a read
+  bench.w32(0x100, 1);
+  CHECK((bench.r64(0x118) & 0x00ff'ffff'ffff'f001) == AtsBench::pa);
+}
+
 TEST_CASE("IHI 0070 §13.1.4, table 13.5: a Translated transaction keeps its memory type") {
   AtsBench bench;
   bench.set_ste(
