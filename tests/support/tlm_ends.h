@@ -9,12 +9,17 @@
 #include <tlm_utils/simple_target_socket.h>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <systemc>
 #include <tlm>
 #include <vector>
 
+#include "iommu/tlm/output_attributes.h"
+
 namespace sidewinder::test {
+
+using Bytes = std::vector<unsigned char>;
 
 struct Initiator : sc_core::sc_module {
   tlm_utils::simple_initiator_socket<Initiator> socket{"socket"};
@@ -58,6 +63,11 @@ struct Target : sc_core::sc_module {
   sc_core::sc_time latency = sc_core::SC_ZERO_TIME;
   unsigned last_streaming_width = 0;
   bool last_had_extension = false;
+  Bytes last_enables;  ///< of each byte of data; empty: none were given
+  std::vector<std::optional<tlm_shell::OutputAttributes>> outputs;  ///< of each access
+  unsigned debug_accesses = 0;
+  /// Waits in b_transport, where the access begins, that long.
+  sc_core::sc_time waits = sc_core::SC_ZERO_TIME;
 
   explicit Target(const sc_core::sc_module_name& name) : sc_module(name) {
     socket.register_b_transport(this, &Target::transport);
@@ -70,7 +80,7 @@ struct Target : sc_core::sc_module {
 
  private:
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  unsigned debug(tlm::tlm_generic_payload& payload) { return payload.get_data_length(); }
+  unsigned debug(tlm::tlm_generic_payload& payload);
 };
 
 }  // namespace sidewinder::test
