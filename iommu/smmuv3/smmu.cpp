@@ -118,7 +118,10 @@ void Smmu::write32(std::uint32_t offset, std::uint32_t value, bool secure) {
   } else if (offset >= page0::secure) {
     if (!secure || !config().secure) return;
     if (offset == page0::S_INIT) {
-      if ((value & S_INIT::INV_ALL::mask) != 0) translator_.invalidate_all();
+      if ((value & S_INIT::INV_ALL::mask) != 0) {
+        translator_.invalidate_all();
+        listener_->invalidated_all();
+      }
       return;
     }
     offset -= page0::secure;
@@ -132,7 +135,9 @@ void Smmu::write32(std::uint32_t offset, std::uint32_t value, bool secure) {
 }
 
 void Smmu::after_write(SecurityState state, bool translated) {
-  translator_.control(state) = interface(state).control();
+  const Control control = interface(state).control();
+  if (!(control == translator_.control(state))) listener_->invalidated_all();
+  translator_.control(state) = control;
   if (translated && !interface(state).translates())  // §6.3.9.6
     abort_stalled([&](const StalledTransaction& s) { return s.security == state; });
   retry_unrecorded();

@@ -64,8 +64,8 @@ class Burst {
   void split(const tlm::tlm_generic_payload& payload);
   [[nodiscard]] std::vector<Piece>& pieces() { return pieces_; }
 
-  /// Calls `send(piece)` with the payload made into each piece in turn, at its output address, until one
-  /// answers with an error. The payload is afterwards as it was, but for its response.
+  /// Calls `send_piece(piece)` with the payload made into each piece in turn, at its output address, until it
+  /// is false. The payload is afterwards as it was, but for its response.
   template <typename Send>
   void send(tlm::tlm_generic_payload& payload, Send send_piece) {
     const SavedPayload whole(payload);
@@ -75,8 +75,7 @@ class Burst {
         const unsigned at = start + piece.begin;
         if (at >= whole.length()) return;
         cut(payload, whole, piece, at);
-        send_piece(piece);
-        if (payload.is_response_error()) return;
+        if (!send_piece(piece)) return;
       }
       if (whole.length() - start <= pass) return;
     }

@@ -116,6 +116,7 @@ void Smmuv2Module::split_transport(int tbu, tlm::tlm_generic_payload& payload, s
   }
   burst->send(payload, [&](const Burst::Piece& /*piece*/) {
     out[static_cast<std::size_t>(tbu)]->b_transport(payload, delay);
+    return !payload.is_response_error();
   });
   payload.set_dmi_allowed(false);
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "iommu/tlm/register_payload.h"
+#include "iommu/tlm/smmuv3_payload.h"
 #include "iommu/tlm/translation_time.h"
 
 namespace sidewinder::tlm_shell {
@@ -16,28 +17,6 @@ using smmuv3::SecurityState;
 using smmuv3::Translation;
 
 constexpr std::size_t stack_bytes = 1 << 20;  ///< enough with AddressSanitizer too
-
-OutputAttributes sent_with(const Translation& translation) {
-  return {.memory = translation.attributes.memory,
-          .secure = translation.attributes.secure,
-          .instruction = translation.attributes.instruction,
-          .privileged = translation.attributes.privileged};
-}
-
-smmuv3::Transaction transaction_of(const models::AccessAttributes& attributes,
-                                   const tlm::tlm_generic_payload& payload) {
-  smmuv3::Transaction transaction{
-      .address = payload.get_address(),
-      .stream_id = attributes.stream_id,
-      .substream_id = attributes.substream_id,
-      .ssv = attributes.substream_valid,
-      .security = attributes.secure ? SecurityState::Secure : SecurityState::NonSecure};
-  transaction.attributes.write = payload.is_write();
-  transaction.attributes.privileged = attributes.privileged;
-  transaction.attributes.instruction = attributes.instruction;
-  transaction.attributes.secure = attributes.secure;
-  return transaction;
-}
 
 bool is_external(const arch::Fault& fault) {
   return fault.kind == arch::FaultKind::ExternalWalk || fault.kind == arch::FaultKind::SteFetch ||
@@ -62,9 +41,12 @@ Smmuv3Module::Smmuv3Module(const sc_core::sc_module_name& name, const smmuv3::Co
       combined_irq("combined_irq"),
       wake_up_event("wake_up_event"),
       default_attributes(tbus),
+      only_default_attributes(tbus),
       timing_(timing),
       memory_(walk),
       core_(config, tbus, memory_, *this),
+      debug_memory_(walk),
+      probe_(core_.config(), debug_memory_),
       slots_(tbus, std::max(timing.stall_slots, 1U)),
       event_queue_line_("event_queue_line", event_queue_irq, timing.interrupt_pulse),
       command_sync_line_("command_sync_line", command_sync_irq, timing.interrupt_pulse),
@@ -78,8 +60,14 @@ Smmuv3Module::Smmuv3Module(const sc_core::sc_module_name& name, const smmuv3::Co
   SC_THREAD(process_commands);
   set_stack_size(stack_bytes);
   regs.register_b_transport(this, &Smmuv3Module::register_transport);
-  for (std::size_t tbu = 0; tbu < client.size(); ++tbu)
-    client[tbu].register_b_transport(this, &Smmuv3Module::client_transport, static_cast<int>(tbu));
+  regs.register_transport_dbg(this, &Smmuv3Module::register_debug);
+  for (std::size_t tbu = 0; tbu < client.size(); ++tbu) {
+    const auto tag = static_cast<int>(tbu);
+    client[tbu].register_b_transport(this, &Smmuv3Module::client_transport, tag);
+    client[tbu].register_transport_dbg(this, &Smmuv3Module::client_debug, tag);
+    client[tbu].register_get_direct_mem_ptr(this, &Smmuv3Module::client_dmi, tag);
+    out[tbu].register_invalidate_direct_mem_ptr(this, &Smmuv3Module::downstream_withdraws, tag);
+  }
 }
 
 models::AccessAttributes Smmuv3Module::attributes_of(unsigned tbu, const tlm::tlm_generic_payload& payload,
@@ -190,12 +178,12 @@ void Smmuv3Module::client_transport(int port, tlm::tlm_generic_payload& payload,
       const SavedPayload saved(payload);
       payload.set_address(translation.output);
       send(tbu, payload, delay);
-      break;
+      if (!may_have_dmi(tbu, attributes)) payload.set_dmi_allowed(false);
+      return;
     }
     if (verdict == Verdict::Stall) verdict = after_stall(tbu, token, delay);
     if (verdict != Verdict::Stall) return terminate(verdict, payload);
   }
-  payload.set_dmi_allowed(false);
 }
 
 /// All is translated again after a stall: what the first pieces went to may have been invalidated meanwhile.
@@ -227,6 +215,7 @@ void Smmuv3Module::split_transport(unsigned tbu, smmuv3::Transaction& transactio
   burst->send(payload, [&](const Burst::Piece& piece) {
     sent.attributes() = piece.attributes;
     send(tbu, payload, delay);
+    return !payload.is_response_error();
   });
   payload.set_dmi_allowed(false);
 }

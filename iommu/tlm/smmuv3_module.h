@@ -24,9 +24,11 @@
 #include <tlm>
 #include <vector>
 
+#include "iommu/smmuv3/probe.h"
 #include "iommu/smmuv3/smmu.h"
 #include "iommu/tlm/burst.h"
 #include "iommu/tlm/core_lock.h"
+#include "iommu/tlm/dmi_table.h"
 #include "iommu/tlm/in_flight.h"
 #include "iommu/tlm/memory_initiator.h"
 #include "iommu/tlm/pulse_line.h"
@@ -50,6 +52,12 @@ class Smmuv3Observer {
 /// are translated. Time is added to `delay`. The calling thread waits where the transaction stalls, or the
 /// TBU is full of stalled ones; and while another thread is in the SMMU, where memory waits in b_transport.
 /// A client that shall have several transactions stalled brings each in a thread of its own.
+///
+/// Debug transport goes where a transaction would go by the tables as they are in memory, up to the first
+/// page that it would not reach, and has no side effect; it reads tables through `walk`'s debug transport. Of
+/// registers it only reads. DMI is granted to TBUs of `only_default_attributes`: within one page, block or
+/// run and its permissions, from tables as they are, where no access flag or dirty state is to be updated;
+/// and withdrawn when what it came from is invalidated or withdrawn downstream.
 class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
  public:
   using InterruptPort = PulseLine::Port;
@@ -69,10 +77,15 @@ class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
   Smmuv3Module(const sc_core::sc_module_name& name, const smmuv3::Config& config, unsigned tbus,
                const Smmuv3Timing& timing = {});
 
-  /// For each TBU, the attributes of transactions that carry no extension.
+  /// For each TBU, the attributes of transactions that carry no extension; and of register accesses, of which
+  /// only `secure` means anything.
   std::vector<models::AccessAttributes> default_attributes;
-  /// The same for register accesses, of which only `secure` means anything.
   models::AccessAttributes default_register_attributes;
+  /// For each TBU: all that comes through it has the default attributes, and so it may have DMI. A request
+  /// with others is refused it.
+  std::vector<bool> only_default_attributes;
+  /// Off: no DMI, and what was granted is withdrawn. For those who want to see every transaction.
+  void allow_dmi(bool allow);
 
   /// Reads a platform's own extension in place of models::AttributesExtension. What it is given, for the TBU
   /// or, with register_access, for `regs`, are the defaults.
@@ -105,6 +118,24 @@ class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
                                   std::uint64_t& token);
   [[nodiscard]] Verdict after_stall(unsigned tbu, std::uint64_t token, sc_core::sc_time& delay);
 
+  /// What a transaction would come to, and whether a descriptor would be updated.
+  struct Prospect {
+    smmuv3::Translation translation;
+    bool updates = false;
+
+    [[nodiscard]] bool forwarded() const {
+      return translation.action == smmuv3::Translation::Action::Forward;
+    }
+  };
+  [[nodiscard]] Prospect probe(const smmuv3::Transaction& transaction);
+  unsigned register_debug(tlm::tlm_generic_payload& payload);
+  unsigned client_debug(int tbu, tlm::tlm_generic_payload& payload);
+  bool client_dmi(int tbu, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
+  [[nodiscard]] bool may_have_dmi(unsigned tbu, const models::AccessAttributes& attributes) const;
+  void downstream_withdraws(int tbu, sc_dt::uint64 first, sc_dt::uint64 last);
+  template <typename Matches>
+  void withdraw_if(Matches matches);
+
   void process_commands();
   void ring_doorbell(const sc_core::sc_time& after);
   [[nodiscard]] std::optional<smmuv3::SecurityState> next_queue();
@@ -112,10 +143,17 @@ class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
   void interrupt(smmuv3::SecurityState state, smmuv3::Interrupt source) override;
   void wake_up() override;
   void resume(std::uint64_t token, smmuv3::Resumption how) override;
+  void invalidated(const arch::TlbInvalidation& what) override;
+  void invalidated(const smmuv3::ConfigInvalidation& what) override;
+  void invalidated_all() override;
 
   Smmuv3Timing timing_;
   MemoryInitiator memory_;
   smmuv3::Smmu core_;
+  DebugMemory debug_memory_;
+  smmuv3::Probe probe_;
+  DmiTable dmi_;
+  bool dmi_allowed_ = true;
   CoreLock lock_;
   StallSlots slots_;
   BurstPool bursts_;

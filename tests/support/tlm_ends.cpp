@@ -43,4 +43,17 @@ unsigned Target::debug(tlm::tlm_generic_payload& payload) {
   return payload.get_data_length();
 }
 
+bool Target::direct_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
+  if (payload.get_address() - direct_base >= direct.size() || (payload.is_write() && !direct_writable))
+    return false;
+  dmi.set_dmi_ptr(direct.data());
+  dmi.set_start_address(direct_base);
+  dmi.set_end_address(direct_base + direct.size() - 1);
+  dmi.set_granted_access(direct_writable ? tlm::tlm_dmi::DMI_ACCESS_READ_WRITE
+                                         : tlm::tlm_dmi::DMI_ACCESS_READ);
+  dmi.set_read_latency(latency);
+  dmi.set_write_latency(latency);
+  return true;
+}
+
 }  // namespace sidewinder::test
