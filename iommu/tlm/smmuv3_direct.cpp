@@ -120,14 +120,18 @@ bool Smmuv3Module::client_dmi(int port, tlm::tlm_generic_payload& payload, tlm::
   const sc_core::sc_time hit = timing_.client_port + timing_.micro_tlb + timing_.out_port;
   dmi.set_read_latency(dmi.get_read_latency() + hit);
   dmi.set_write_latency(dmi.get_write_latency() + hit);
-  if (const std::optional<DmiGrant> displaced = dmi_.add(grant))
+  ++timer_.statistics().dmi_granted;
+  if (const std::optional<DmiGrant> displaced = dmi_.add(grant)) {
+    ++timer_.statistics().dmi_withdrawn;
     client[displaced->tbu]->invalidate_direct_mem_ptr(displaced->first, displaced->last);
+  }
   return true;
 }
 
 template <typename Matches>
 void Smmuv3Module::withdraw_if(Matches matches) {
   dmi_.take_if(matches, [this](const DmiGrant& grant) {
+    ++timer_.statistics().dmi_withdrawn;
     client[grant.tbu]->invalidate_direct_mem_ptr(grant.first, grant.last);
   });
 }

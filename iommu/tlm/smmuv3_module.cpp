@@ -7,7 +7,6 @@
 
 #include "iommu/tlm/register_payload.h"
 #include "iommu/tlm/smmuv3_payload.h"
-#include "iommu/tlm/translation_time.h"
 
 namespace sidewinder::tlm_shell {
 namespace {
@@ -47,6 +46,7 @@ Smmuv3Module::Smmuv3Module(const sc_core::sc_module_name& name, const smmuv3::Co
       core_(config, tbus, memory_, *this),
       debug_memory_(walk),
       probe_(core_.config(), debug_memory_),
+      timer_(timing, tbus),
       slots_(tbus, std::max(timing.stall_slots, 1U)),
       event_queue_line_("event_queue_line", event_queue_irq, timing.interrupt_pulse),
       command_sync_line_("command_sync_line", command_sync_irq, timing.interrupt_pulse),
@@ -110,7 +110,8 @@ Smmuv3Module::Verdict Smmuv3Module::translate(unsigned tbu, const smmuv3::Transa
     token = slots_.next(tbu);
     interrupts_after_ = delay;
     translation = core_.translate(tbu, transaction, token);
-    delay += translation_time(timing_, translation, transaction.attributes.write, bytes);
+    const sc_core::sc_time now = sc_core::sc_time_stamp();
+    delay = timer_.charge(tbu, translation, transaction.attributes.write, bytes, now + delay) - now;
     if (observer_ != nullptr) observer_->translated(tbu, transaction, translation);
     switch (translation.action) {
       case Translation::Action::Forward:
@@ -128,9 +129,10 @@ Smmuv3Module::Verdict Smmuv3Module::translate(unsigned tbu, const smmuv3::Transa
 
 /// Verdict::Stall: it is to be tried again. Its time is no earlier than that of the answer.
 Smmuv3Module::Verdict Smmuv3Module::after_stall(unsigned tbu, std::uint64_t token, sc_core::sc_time& delay) {
-  const sc_core::sc_time reached = sc_core::sc_time_stamp() + delay;
+  const sc_core::sc_time begin = sc_core::sc_time_stamp(), reached = begin + delay;
   const smmuv3::Resumption how = slots_.wait_in(tbu, token);
   const sc_core::sc_time now = sc_core::sc_time_stamp();
+  timer_.statistics().stalled += now - begin;
   delay = reached > now ? reached - now : sc_core::SC_ZERO_TIME;
   switch (how) {
     case smmuv3::Resumption::Retry:
@@ -249,12 +251,15 @@ void Smmuv3Module::process_commands() {
       interrupts_after_ = sc_core::SC_ZERO_TIME;
       static_cast<void>(core_.process_command(*state));
     }
+    const sc_core::sc_time begin = sc_core::sc_time_stamp();
     sc_core::sc_time after(static_cast<double>(memory_.spent_ps() - spent_ps), sc_core::SC_PS);
     if (core_.counters().invalidations != invalidations) {
       in_flight_.drain();
       after += timing_.invalidation;
     }
     if (after != sc_core::SC_ZERO_TIME) sc_core::wait(after);
+    if (core_.counters().invalidations != invalidations)
+      timer_.statistics().invalidating += sc_core::sc_time_stamp() - begin;
   }
 }
 
@@ -272,6 +277,29 @@ void Smmuv3Module::interrupt(SecurityState state, Interrupt source) {
       break;
   }
   combined_line_.raise(interrupts_after_);
+}
+
+Smmuv3Statistics Smmuv3Module::statistics() const {
+  Smmuv3Statistics all = timer_.snapshot();
+  const smmuv3::Translator& translator = core_.translator();
+  for (unsigned tbu = 0; tbu < all.tbus.size(); ++tbu) {
+    const arch::Tlb& micro = translator.micro_tlb(tbu);
+    all.tbus[tbu].micro_tlb = {micro.statistics(), micro.occupancy()};
+    all.tbus[tbu].stalled = slots_.stalled(tbu);
+    all.tbus[tbu].most_stalled = slots_.most_stalled(tbu);
+  }
+  all.main_tlb = {translator.tlb().statistics(), translator.tlb().occupancy()};
+  all.configuration_cache = {translator.configurations().statistics(),
+                             translator.configurations().occupancy()};
+  for (unsigned level = 0; level < all.stage1_walk_cache.size(); ++level) {
+    all.stage1_walk_cache[level] = {translator.stage1_tables().statistics(level),
+                                    translator.stage1_tables().occupancy(level)};
+    all.stage2_walk_cache[level] = {translator.stage2_tables().statistics(level),
+                                    translator.stage2_tables().occupancy(level)};
+  }
+  all.translations = translator.statistics();
+  all.counters = core_.counters();
+  return all;
 }
 
 void Smmuv3Module::wake_up() {

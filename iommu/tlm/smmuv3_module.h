@@ -32,8 +32,10 @@
 #include "iommu/tlm/in_flight.h"
 #include "iommu/tlm/memory_initiator.h"
 #include "iommu/tlm/pulse_line.h"
+#include "iommu/tlm/smmuv3_statistics.h"
 #include "iommu/tlm/smmuv3_timing.h"
 #include "iommu/tlm/stall_slots.h"
+#include "iommu/tlm/translation_timer.h"
 #include "models/attributes.h"
 
 namespace sidewinder::tlm_shell {
@@ -97,7 +99,7 @@ class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
   void observe(Smmuv3Observer* observer) { observer_ = observer; }  ///< nullptr: nobody
 
   [[nodiscard]] const smmuv3::Smmu& core() const { return core_; }
-  [[nodiscard]] const StallSlots& stall_slots() const { return slots_; }
+  [[nodiscard]] Smmuv3Statistics statistics() const;
 
  private:
   /// What becomes of a transaction, all its pieces taken together.
@@ -155,6 +157,7 @@ class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
   DmiTable dmi_;
   bool dmi_allowed_ = true;
   CoreLock lock_;
+  TranslationTimer timer_;
   StallSlots slots_;
   BurstPool bursts_;
   InFlight in_flight_;

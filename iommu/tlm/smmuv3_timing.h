@@ -22,7 +22,7 @@ struct Smmuv3Timing {
   Time link_there{8, sc_core::SC_NS};   ///< from the TBU to where the tables are walked
   Time link_back{8, sc_core::SC_NS};
   Time out_port{1, sc_core::SC_NS};  ///< each beat, as client_port
-  unsigned port_bytes = 16;          ///< a beat's
+  unsigned port_bytes = 16;          ///< a beat's; at least 1
 
   // Where the tables are walked.
   Time configuration_cache{3, sc_core::SC_NS};  ///< each lookup, after a main TLB miss
@@ -38,7 +38,24 @@ struct Smmuv3Timing {
 
   /// Stalled transactions that a TBU holds; it takes nothing more while so many are. At least 1.
   unsigned stall_slots = 16;
+
+  /// Transactions wait for each other, for what follows here. They must then come in the order of their
+  /// times: initiators synchronise before each (a quantum of 0).
+  bool contention = false;
+  Time issue{1, sc_core::SC_NS};  ///< how far apart a link, or the port to memory, takes two
+  // How many at once; 0 is any number.
+  unsigned micro_tlb_lookups = 1;
+  unsigned main_tlb_lookups = 3;
+  unsigned configuration_lookups = 3;
+  unsigned walk_cache_lookups = 4;
+  unsigned tbu_slots = 16;           ///< transactions in a TBU, from port to port
+  unsigned write_buffer_beats = 16;  ///< of writes in a TBU
+  unsigned translation_slots = 64;   ///< TLB misses under way, of all TBUs
+  unsigned walk_slots = 16;          ///< walks
 };
+
+/// gem5's SMMUv3 as it is by default, contention included; its caches are those of smmuv3::CacheShapes.
+[[nodiscard]] Smmuv3Timing gem5_timing();
 
 /// Everything at once: for software that wants the function alone. Interrupts are pulses all the same.
 [[nodiscard]] Smmuv3Timing untimed();

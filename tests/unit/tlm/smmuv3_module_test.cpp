@@ -142,6 +142,13 @@ TEST_CASE("tlm SMMUv3: what goes on carries the attributes it goes with, and so 
   CHECK(board.read(0, data) == ok);
   CHECK(board.tables.outputs.back()->secure);
   CHECK(board.out0.outputs.back()->secure);
+  board.map(0, 0x8000'5000 | Smmuv3Board::page | 1 << 5);  // NS
+  board.w32(0x803c, 1);
+  CHECK(board.read(0, data) == ok);
+  CHECK_FALSE(board.out0.outputs.back()->secure);
+  board.w32(0x8020, 0xc);  // S_CR0.SMMUEN 0: it goes out as it came
+  CHECK(board.read(0, data) == ok);
+  CHECK(board.out0.outputs.back()->secure);
 }
 
 TEST_CASE("tlm SMMUv3: an address that claims to be translated is refused without ATS") {

@@ -32,8 +32,8 @@ TEST_CASE("tlm stalls: a stalled transaction blocks its own thread and no other"
   CHECK(same_tbu.done);
   CHECK(other_tbu.done);
   CHECK(board.smmu.core().stalled() == 1);
-  CHECK(board.smmu.stall_slots().stalled(0) == 1);
-  CHECK(board.smmu.stall_slots().stalled(1) == 0);
+  CHECK(board.smmu.statistics().tbus[0].stalled == 1);
+  CHECK(board.smmu.statistics().tbus[1].stalled == 0);
 
   board.map(0x5000, 0x8000'7000 | Smmuv3Board::page);
   board.out0.bytes[0x8000'7000] = 0x5a;
@@ -43,8 +43,8 @@ TEST_CASE("tlm stalls: a stalled transaction blocks its own thread and no other"
   CHECK(stalled.payload.get_response_status() == tlm::TLM_OK_RESPONSE);
   CHECK(stalled.data[0] == 0x5a);
   CHECK(stalled.payload.get_address() == 0x5000);
-  CHECK(board.smmu.stall_slots().stalled(0) == 0);
-  CHECK(board.smmu.stall_slots().most_stalled(0) == 1);
+  CHECK(board.smmu.statistics().tbus[0].stalled == 0);
+  CHECK(board.smmu.statistics().tbus[0].most_stalled == 1);
 }
 
 TEST_CASE("tlm stalls: CMD_RESUME aborts, ends as RAZ/WI, or tries again what then stalls again") {
@@ -117,7 +117,7 @@ TEST_CASE("tlm stalls: a TBU whose slots are all taken takes nothing more, anoth
   board.run(100);
   CHECK(behind.done);
   CHECK(behind.payload.get_response_status() == tlm::TLM_OK_RESPONSE);
-  CHECK(board.smmu.stall_slots().most_stalled(0) == 2);
+  CHECK(board.smmu.statistics().tbus[0].most_stalled == 2);
 }
 
 TEST_CASE("tlm stalls: SMMUEN to 0 ends them, CMD_STALL_TERM those of a stream") {
@@ -157,6 +157,28 @@ TEST_CASE("tlm stalls: the time of a stalled transaction is that of the answer, 
   CHECK(late.ended < ns(1100));
   CHECK(late.ended + late.delay > ns(10'000));
   CHECK(late.ended + late.delay < ns(10'300));
+}
+
+TEST_CASE("tlm stalls: a client that is killed leaves its slot, and its answer reaches nobody else") {
+  Smmuv3Board board;
+  stalling(board);
+  Outstanding& killed = board.outstanding.emplace_back();
+  killed.data.resize(4);
+  prepare(killed.payload, read, 0x5000, killed.data);
+  sc_core::sc_process_handle process =
+      sc_core::sc_spawn([&] { board.device0.socket->b_transport(killed.payload, killed.delay); });
+  board.run(10);
+  sc_core::sc_spawn([&] { process.kill(); });
+  board.run(10);
+  CHECK(board.smmu.statistics().tbus[0].stalled == 0);
+  Outstanding& other = board.begin(board.device0, read, 0x6000, 4);
+  board.run(10);
+  board.resume(0, abort);
+  board.run(50);
+  CHECK_FALSE(other.done);
+  board.resume(1, abort);
+  board.run(50);
+  CHECK(other.done);
 }
 
 }  // namespace sidewinder::test
