@@ -10,6 +10,9 @@
 
 namespace sidewinder::models {
 
+/// What PCIe's AT field says of the address (IHI 0070 §3.9).
+enum class AddressType : std::uint8_t { Untranslated, TranslationRequest, Translated };
+
 /// The sideband signals of AXI and of the SMMU's client port (ARUSER/AxPROT and StreamID).
 struct AccessAttributes {
   std::uint32_t stream_id = 0;
@@ -18,6 +21,9 @@ struct AccessAttributes {
   bool secure = false;             ///< AxPROT[1] == 0
   bool privileged = false;         ///< AxPROT[0]
   bool instruction = false;        ///< AxPROT[2]
+  AddressType address_type = AddressType::Untranslated;
+
+  friend bool operator==(const AccessAttributes&, const AccessAttributes&) = default;
 };
 
 /// Put it on the stack beside its payload, and clear it from the payload before either dies:

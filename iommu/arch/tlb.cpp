@@ -30,17 +30,21 @@ Mapping page_of(Mapping mapping, std::uint64_t address, unsigned page_shift) {
 
 }  // namespace
 
+unsigned span_shift(const Mapping& mapping) {
+  const NamedLeaf leaf = named_leaf(mapping.stage1 ? Stages::One : Stages::Two, mapping);
+  return std::max<unsigned>(mapping.size_shift, layout::vmsa64::level_shift(leaf.granule, leaf.level));
+}
+
 Tlb::Tlb(CacheShape shape, bool base_page_only) : cache_(shape), base_page_only_(base_page_only) {}
 
 void Tlb::insert(const TlbTag& tag, std::uint64_t address, const Mapping& mapping) {
   const NamedLeaf leaf = named_leaf(tag.stages, mapping);
   const unsigned size_shift = mapping.size_shift;
-  AddressEntry entry{
-      .tag = tag,
-      .address = address,
-      .size_shift = size_shift,
-      .span_shift = std::max(size_shift, layout::vmsa64::level_shift(leaf.granule, leaf.level)),
-      .global = tag.stages != Stages::Two && mapping.first.global};
+  AddressEntry entry{.tag = tag,
+                     .address = address,
+                     .size_shift = size_shift,
+                     .span_shift = span_shift(mapping),
+                     .global = tag.stages != Stages::Two && mapping.first.global};
   if (!base_page_only_) {
     cache_.insert(entry, mapping);
     return;

@@ -20,6 +20,10 @@
 
 namespace sidewinder::arch {
 
+/// log2 of the bytes of the page, block or run that invalidations by address name a mapping by: stage 1's,
+/// but of an IPA stage 2's.
+[[nodiscard]] unsigned span_shift(const Mapping& mapping);
+
 class Tlb {
  public:
   /// `base_page_only` makes a part that keeps blocks as pages of their granule, each known only once it has

@@ -45,6 +45,7 @@ class WalkCache {
   void invalidate_all();
 
   [[nodiscard]] unsigned occupancy() const;
+  [[nodiscard]] std::uint32_t occupancy(unsigned level) const { return levels_[level].occupancy(); }
   /// Of the tables of one level; each lookup asks the deepest first, and those above only where it missed.
   [[nodiscard]] const CacheStatistics& statistics(unsigned level) const {
     return levels_[level].statistics();

@@ -32,6 +32,8 @@ struct Bits {
 
   Word raw = 0;
 
+  friend constexpr bool operator==(const Bits&, const Bits&) = default;
+
   [[nodiscard]] static constexpr Self of(Word value) {
     Self self;
     self.raw = value;

@@ -96,6 +96,7 @@ Cerror Smmu::invalidate_tlbs(const Command& command, SecurityState queue) {
   if (!scope) return Cerror::Ill;
   ++counters_.invalidations;
   translator_.invalidate(*scope);
+  listener_->invalidated(*scope);
   return Cerror::None;
 }
 
@@ -105,22 +106,14 @@ Cerror Smmu::invalidate_configuration(const Command& command, SecurityState stre
   const bool of_cds = opcode == Opcode::CFGI_CD || opcode == Opcode::CFGI_CD_ALL;
   if (of_cds && !config().stage1) return Cerror::Ill;  // §4.3.3
   ++counters_.invalidations;
-  switch (opcode) {
-    case Opcode::CFGI_STE_RANGE:
-      translator_.invalidate(
-          cfgi_ste_range(stream, stream_id, static_cast<unsigned>(command.get<Command::Range>())));
-      break;
-    case Opcode::CFGI_CD:
-      translator_.invalidate(
-          cfgi_cd(stream, stream_id, static_cast<std::uint32_t>(command.get<Command::SubstreamID>())));
-      break;
-    case Opcode::CFGI_CD_ALL:
-      translator_.invalidate(cfgi_cd_all(stream, stream_id));
-      break;
-    default:
-      translator_.invalidate(cfgi_ste(stream, stream_id));
-      break;
-  }
+  ConfigInvalidation what = cfgi_ste(stream, stream_id);
+  if (opcode == Opcode::CFGI_STE_RANGE)
+    what = cfgi_ste_range(stream, stream_id, static_cast<unsigned>(command.get<Command::Range>()));
+  if (opcode == Opcode::CFGI_CD)
+    what = cfgi_cd(stream, stream_id, static_cast<std::uint32_t>(command.get<Command::SubstreamID>()));
+  if (opcode == Opcode::CFGI_CD_ALL) what = cfgi_cd_all(stream, stream_id);
+  translator_.invalidate(what);
+  listener_->invalidated(what);
   return Cerror::None;
 }
 

@@ -23,6 +23,8 @@ struct Control {
   layout::smmuv3::S_GBPA gbpa;  ///< GBPA is the same without NSCFG
   layout::smmuv3::STRTAB_BASE strtab_base;
   layout::smmuv3::STRTAB_BASE_CFG strtab_base_cfg;
+
+  friend bool operator==(const Control&, const Control&) = default;
 };
 
 }  // namespace sidewinder::smmuv3

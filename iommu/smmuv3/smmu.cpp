@@ -127,7 +127,10 @@ void Smmu::write32(std::uint32_t offset, std::uint32_t value, bool secure) {
   } else if (offset >= page0::secure) {
     if (!secure || !config().secure) return;
     if (offset == page0::S_INIT) {
-      if ((value & S_INIT::INV_ALL::mask) != 0) translator_.invalidate_all();
+      if ((value & S_INIT::INV_ALL::mask) != 0) {
+        translator_.invalidate_all();
+        listener_->invalidated_all();
+      }
       return;
     }
     offset -= page0::secure;
@@ -155,7 +158,9 @@ void Smmu::write_gatos(SecurityState state, std::uint32_t offset, std::uint32_t 
 }
 
 void Smmu::after_write(SecurityState state, bool translated) {
-  translator_.control(state) = interface(state).control();
+  const Control control = interface(state).control();
+  if (!(control == translator_.control(state))) listener_->invalidated_all();
+  translator_.control(state) = control;
   // There may be another command where the CMD_SYNC was.
   atc(state).sync_waits = false;
   if (translated && !interface(state).translates())  // §6.3.9.6

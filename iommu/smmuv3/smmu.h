@@ -42,6 +42,11 @@ class SmmuListener {
   virtual void interrupt(SecurityState state, Interrupt source) = 0;
   virtual void wake_up() = 0;  ///< SEV: the event that ends a PE's WFE
   virtual void resume(std::uint64_t token, Resumption how) = 0;
+
+  // For those who keep what a translation said: it is to be forgotten now.
+  virtual void invalidated(const arch::TlbInvalidation& what) { static_cast<void>(what); }
+  virtual void invalidated(const ConfigInvalidation& what) { static_cast<void>(what); }
+  virtual void invalidated_all() {}  ///< by S_INIT, or what a register says of translation has changed
 };
 
 struct SmmuCounters {

@@ -11,6 +11,7 @@
 
 #include "iommu/arch/access_log.h"
 #include "iommu/arch/fault.h"
+#include "iommu/arch/tlb_tag.h"
 #include "iommu/smmuv3/attributes.h"
 #include "iommu/smmuv3/stream_world.h"
 
@@ -39,9 +40,11 @@ struct Translation {
   Action action = Action::Abort;
   Source source = Source::Configuration;
   std::uint8_t same_page_shift = 12;  ///< input and output agree in this many low bits
-  bool recorded = false;              ///< `fault` goes to the event queue
+  std::uint8_t span_shift = 12;  ///< invalidations by address name it by this many bytes, as a power of 2
+  bool recorded = false;         ///< `fault` goes to the event queue
   std::uint64_t output = 0;
   OutputAttributes attributes{};               ///< when forwarded
+  std::optional<arch::TlbTag> tag{};           ///< what TLBs know it by, when forwarded through a stage
   std::optional<arch::Fault> fault;            ///< none when it is forwarded, or terminated without any
   std::span<const arch::WalkAccess> accesses;  ///< the SMMU's own, in order; good until the next translation
 };

@@ -213,6 +213,8 @@ Translation Translator::forward(const Request& request, const arch::Mapping& map
   result.action = Action::Forward;
   result.source = source;
   result.same_page_shift = mapping.size_shift;
+  result.span_shift = static_cast<std::uint8_t>(arch::span_shift(mapping));
+  result.tag = tag_of(request);
   result.output = mapping.output | (address & low_bits(mapping.size_shift));
   result.attributes = output_attributes(request.attributes, &mapping, mapping.second.forced_write_back,
                                         request.security, config_.minor);

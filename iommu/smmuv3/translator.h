@@ -36,6 +36,10 @@ class Translator {
   /// Of the Secure interface only where it is implemented.
   [[nodiscard]] Control& control(SecurityState state) { return control_[static_cast<std::size_t>(state)]; }
 
+  [[nodiscard]] const Control& control(SecurityState state) const {
+    return control_[static_cast<std::size_t>(state)];
+  }
+
   /// What happens to a transaction that arrives at `tbu`, which is below `tbus`.
   [[nodiscard]] Translation translate(unsigned tbu, const Transaction& transaction);
 
@@ -57,6 +61,11 @@ class Translator {
 
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const Statistics& statistics() const { return statistics_; }
+  [[nodiscard]] const arch::Tlb& tlb() const { return tlb_; }
+  [[nodiscard]] const arch::Tlb& micro_tlb(unsigned tbu) const { return micro_tlbs_[tbu]; }
+  [[nodiscard]] const arch::WalkCache& stage1_tables() const { return stage1_tables_; }
+  [[nodiscard]] const arch::WalkCache& stage2_tables() const { return stage2_tables_; }
+  [[nodiscard]] const ConfigCache<Configuration>& configurations() const { return configurations_; }
 
  private:
   enum class Purpose : std::uint8_t { Untranslated, TranslationRequest, Translated };

@@ -2,31 +2,12 @@
 
 #include "iommu/tlm/smmuv2_module.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <vector>
+
+#include "iommu/tlm/register_payload.h"
 
 namespace sidewinder::tlm_shell {
 namespace {
-
-constexpr std::uint64_t page_bytes = 4096;
-constexpr double picoseconds_per_second = 1e12;
-
-bool crosses_page(std::uint64_t address, unsigned length) {
-  return length != 0 && address / page_bytes != (address + length - 1) / page_bytes;
-}
-
-/// What a read is given as zeros: its enabled bytes, the others stay as they are (IEEE 1666 §14.13).
-void clear_data(tlm::tlm_generic_payload& payload) {
-  const unsigned char* enables = payload.get_byte_enable_ptr();
-  const unsigned enables_length = payload.get_byte_enable_length();
-  for (unsigned byte = 0; byte < payload.get_data_length(); ++byte) {
-    if (enables != nullptr && enables_length != 0 && enables[byte % enables_length] != TLM_BYTE_ENABLED)
-      continue;
-    payload.get_data_ptr()[byte] = 0;
-  }
-}
 
 /// Answers for a transaction that does not go on.
 void terminate(tlm::tlm_generic_payload& payload, const smmuv2::Translation& translation) {
@@ -51,22 +32,16 @@ Smmuv2Module::Smmuv2Module(const sc_core::sc_module_name& name, const smmuv2::Co
       global_interrupt_line("global_interrupt_line"),
       context_interrupt_line("context_interrupt_line", config.context_banks),
       timing_(timing),
-      core_(config, *this, *this) {
+      memory_(walk),
+      core_(config, memory_, *this) {
   regs.register_b_transport(this, &Smmuv2Module::register_transport);
   for (std::size_t tbu = 0; tbu < client.size(); ++tbu)
     client[tbu].register_b_transport(this, &Smmuv2Module::client_transport, static_cast<int>(tbu));
 }
 
 void Smmuv2Module::register_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& /*delay*/) {
+  if (!register_payload_ok(payload)) return;
   const unsigned size = payload.get_data_length();
-  if ((size != 4 && size != 8) || payload.get_address() % size != 0 || payload.get_streaming_width() < size) {
-    payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
-    return;
-  }
-  if (payload.get_byte_enable_ptr() != nullptr) {
-    payload.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
-    return;
-  }
   std::uint64_t value = 0;
   const bool powered = core_.powered();
   if (payload.is_read() && !powered) {
@@ -115,8 +90,7 @@ void Smmuv2Module::client_transport(int tbu, tlm::tlm_generic_payload& payload, 
                             .privileged = attributes.privileged,
                             .instruction = attributes.instruction};
 
-  const unsigned span = std::min(payload.get_data_length(), payload.get_streaming_width());
-  if (crosses_page(address, span)) return split_transport(tbu, payload, delay, access);
+  if (crosses_page(payload)) return split_transport(tbu, payload, delay, access);
 
   const smmuv2::Translation translation = translate(tbu, access, delay);
   if (translation.action != smmuv2::Translation::Action::Forward) return terminate(payload, translation);
@@ -128,65 +102,23 @@ void Smmuv2Module::client_transport(int tbu, tlm::tlm_generic_payload& payload, 
 
 void Smmuv2Module::split_transport(int tbu, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay,
                                    arch::Access access) {
-  const std::uint64_t address = payload.get_address();
-  const unsigned length = payload.get_data_length();
-  if (payload.get_byte_enable_ptr() != nullptr) {
+  if (payload.get_byte_enable_ptr() != nullptr && payload.get_byte_enable_length() == 0) {
     payload.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
     return;
   }
-  if (payload.get_streaming_width() < length) {
-    payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
-    return;
-  }
-
-  struct Piece {
-    std::uint64_t output = 0;
-    unsigned begin = 0;
-    unsigned length = 0;
-  };
-  std::vector<Piece> pieces;
-  for (unsigned begin = 0; begin < length;) {
-    access.address = address + begin;
-    const auto room = static_cast<unsigned>(page_bytes - access.address % page_bytes);
-    const unsigned piece = std::min(room, length - begin);
+  const BurstPool::Lease burst(bursts_);
+  burst->split(payload);
+  for (Burst::Piece& piece : burst->pieces()) {
+    access.address = piece.input;
     const smmuv2::Translation translation = translate(tbu, access, delay);
     if (translation.action != smmuv2::Translation::Action::Forward) return terminate(payload, translation);
-    pieces.push_back({translation.output, begin, piece});
-    begin += piece;
+    piece.output = translation.output;
   }
-
-  unsigned char* const data = payload.get_data_ptr();
-  const unsigned width = payload.get_streaming_width();
-  for (const Piece& piece : pieces) {
-    payload.set_address(piece.output);
-    payload.set_data_ptr(data + piece.begin);
-    payload.set_data_length(piece.length);
-    payload.set_streaming_width(piece.length);
-    payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  burst->send(payload, [&](const Burst::Piece& /*piece*/) {
     out[static_cast<std::size_t>(tbu)]->b_transport(payload, delay);
-    if (payload.is_response_error()) break;
-  }
+    return !payload.is_response_error();
+  });
   payload.set_dmi_allowed(false);
-  payload.set_address(address);
-  payload.set_data_ptr(data);
-  payload.set_data_length(length);
-  payload.set_streaming_width(width);
-}
-
-arch::PortResponse Smmuv2Module::read64(const arch::PortAccess& access) {
-  arch::PortResponse response;
-  tlm::tlm_generic_payload& payload = walk_payload_;
-  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-  payload.set_command(tlm::TLM_READ_COMMAND);
-  payload.set_address(access.address);
-  payload.set_data_ptr(reinterpret_cast<unsigned char*>(&response.data));
-  payload.set_data_length(sizeof response.data);
-  payload.set_streaming_width(sizeof response.data);
-  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-  walk->b_transport(payload, delay);
-  response.ok = payload.is_response_ok();
-  response.latency_ps = static_cast<std::uint32_t>(std::llround(delay.to_seconds() * picoseconds_per_second));
-  return response;
 }
 
 void Smmuv2Module::global_interrupt(bool level) {

@@ -20,6 +20,8 @@
 #include <tlm>
 
 #include "iommu/smmuv2/smmu.h"
+#include "iommu/tlm/burst.h"
+#include "iommu/tlm/memory_initiator.h"
 #include "models/attributes.h"
 
 namespace sidewinder::tlm_shell {
@@ -43,10 +45,9 @@ class TranslationObserver {
 /// Answers: ADDRESS_ERROR for a transaction that the SMMU aborts, GENERIC_ERROR when that is for an external
 /// abort on a table walk, zeros and OK where aborts are not reported; errors from downstream as they are.
 /// Without power it answers every transaction and every register access with ADDRESS_ERROR. A
-/// burst that crosses a 4 KiB boundary is split, and no piece of it goes on unless all are translated; with
-/// byte enables or a streaming width less than its length such a burst is refused. Debug transport and DMI
-/// are not offered.
-class Smmuv2Module : public sc_core::sc_module, private arch::MemoryPort, private smmuv2::InterruptListener {
+/// burst that crosses a 4 KiB boundary is split, byte enables and streaming width minded, and no piece of it
+/// goes on unless all are translated. Debug transport and DMI are not offered.
+class Smmuv2Module : public sc_core::sc_module, private smmuv2::InterruptListener {
  public:
   using InterruptPort =
       sc_core::sc_port<sc_core::sc_signal_inout_if<bool>, 1, sc_core::SC_ZERO_OR_MORE_BOUND>;
@@ -80,14 +81,14 @@ class Smmuv2Module : public sc_core::sc_module, private arch::MemoryPort, privat
                        arch::Access access);
   [[nodiscard]] smmuv2::Translation translate(int tbu, const arch::Access& access, sc_core::sc_time& delay);
 
-  arch::PortResponse read64(const arch::PortAccess& access) override;
   void global_interrupt(bool level) override;
   void context_interrupt(unsigned bank, bool level) override;
 
   Smmuv2Timing timing_;
+  MemoryInitiator memory_;
   smmuv2::Smmu core_;
   TranslationObserver* observer_ = nullptr;
-  tlm::tlm_generic_payload walk_payload_;  ///< making one allocates
+  BurstPool bursts_;
 };
 
 }  // namespace sidewinder::tlm_shell

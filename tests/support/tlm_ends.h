@@ -9,17 +9,27 @@
 #include <tlm_utils/simple_target_socket.h>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <systemc>
 #include <tlm>
+#include <utility>
 #include <vector>
 
+#include "iommu/tlm/output_attributes.h"
+
 namespace sidewinder::test {
+
+using Bytes = std::vector<unsigned char>;
 
 struct Initiator : sc_core::sc_module {
   tlm_utils::simple_initiator_socket<Initiator> socket{"socket"};
 
-  explicit Initiator(const sc_core::sc_module_name& name) : sc_module(name) {}
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> withdrawn;  ///< DMI, first and last address
+
+  explicit Initiator(const sc_core::sc_module_name& name) : sc_module(name) {
+    socket.register_invalidate_direct_mem_ptr(this, &Initiator::withdraw);
+  }
 
   /// Its delay, for a payload the caller made.
   sc_core::sc_time send(tlm::tlm_generic_payload& payload) {
@@ -28,6 +38,9 @@ struct Initiator : sc_core::sc_module {
     socket->b_transport(payload, delay);
     return delay;
   }
+
+ private:
+  void withdraw(sc_dt::uint64 first, sc_dt::uint64 last) { withdrawn.emplace_back(first, last); }
 };
 
 /// A payload over `data`, which it does not own.
@@ -58,8 +71,19 @@ struct Target : sc_core::sc_module {
   sc_core::sc_time latency = sc_core::SC_ZERO_TIME;
   unsigned last_streaming_width = 0;
   bool last_had_extension = false;
+  Bytes last_enables;  ///< of each byte of data; empty: none were given
+  std::vector<std::optional<tlm_shell::OutputAttributes>> outputs;  ///< of each access
+  unsigned debug_accesses = 0;
+  /// Waits in b_transport, where the access begins, that long.
+  sc_core::sc_time waits = sc_core::SC_ZERO_TIME;
+
+  /// What is granted as DMI: as many bytes from here on, which are not those of `bytes`.
+  std::uint64_t direct_base = 0;
+  Bytes direct;
+  bool direct_writable = true;
 
   explicit Target(const sc_core::sc_module_name& name) : sc_module(name) {
+    socket.register_get_direct_mem_ptr(this, &Target::direct_memory);
     socket.register_b_transport(this, &Target::transport);
     socket.register_transport_dbg(this, &Target::debug);
   }
@@ -70,7 +94,8 @@ struct Target : sc_core::sc_module {
 
  private:
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  unsigned debug(tlm::tlm_generic_payload& payload) { return payload.get_data_length(); }
+  unsigned debug(tlm::tlm_generic_payload& payload);
+  bool direct_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
 };
 
 }  // namespace sidewinder::test

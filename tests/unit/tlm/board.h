@@ -14,8 +14,6 @@
 
 namespace sidewinder::test {
 
-using Bytes = std::vector<unsigned char>;
-
 /// Two TBUs. StreamID 0x42 goes to bank 3, whose pages 0, 1, 2 lie at 0x80005000, 0x80002000 (read-only)
 /// and 0x80009000.
 struct Board {

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From what a translation did to when it ends, and what there was to count on the way.
+
+#ifndef SIDEWINDER_IOMMU_TLM_TRANSLATION_TIMER_H
+#define SIDEWINDER_IOMMU_TLM_TRANSLATION_TIMER_H
+
+#include <span>
+#include <systemc>
+#include <vector>
+
+#include "iommu/smmuv3/transaction.h"
+#include "iommu/tlm/resource.h"
+#include "iommu/tlm/smmuv3_statistics.h"
+#include "iommu/tlm/smmuv3_timing.h"
+
+namespace sidewinder::tlm_shell {
+
+class TranslationTimer {
+ public:
+  TranslationTimer(const Smmuv3Timing& timing, unsigned tbus);
+
+  /// When a piece of `bytes` that arrives at `time` leaves the output port, or its fault is known.
+  [[nodiscard]] sc_core::sc_time charge(unsigned tbu, const smmuv3::Translation& translation, bool write,
+                                        unsigned bytes, const sc_core::sc_time& time);
+
+  [[nodiscard]] Smmuv3Statistics& statistics() { return statistics_; }
+  /// With those of the resources.
+  [[nodiscard]] Smmuv3Statistics snapshot() const;
+
+ private:
+  using Time = sc_core::sc_time;
+  using Accesses = std::span<const arch::WalkAccess>;
+
+  struct Tbu {
+    explicit Tbu(const Smmuv3Timing& timing);
+    SlotPool slots, write_buffer;
+    Lane client_port, out_port, micro_tlb, main_tlb;
+  };
+
+  [[nodiscard]] Time tables(const smmuv3::Translation& translation, Time time);
+  [[nodiscard]] Time accesses(Accesses all, Time time);
+  [[nodiscard]] Time over(Lane& link, const Time& latency, const Time& time);
+
+  Smmuv3Timing timing_;
+  std::vector<Tbu> tbus_;
+  Lane link_there_, link_back_, configuration_lookups_, walk_cache_lookups_, memory_port_;
+  SlotPool translation_slots_, walk_slots_;
+  Smmuv3Statistics statistics_;
+};
+
+}  // namespace sidewinder::tlm_shell
+
+#endif
