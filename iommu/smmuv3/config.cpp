@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "iommu/layout/smmuv3_id_regs.h"
+
 namespace sidewinder::smmuv3 {
 namespace {
 
@@ -124,6 +126,15 @@ std::string maintenance_error(const Config& config) {
   return {};
 }
 
+std::string identity_error(const Identity& identity) {
+  if (identity.product > IIDR::ProductID::max) return "IIDR.ProductID is 0 to 0xfff";
+  if (identity.variant > IIDR::Variant::max || identity.revision > IIDR::Revision::max)
+    return "IIDR.Variant and IIDR.Revision are 0 to 15";
+  if (identity.implementer > IIDR::Implementer::max || (identity.implementer & 0x80) != 0)
+    return "IIDR.Implementer is a JEP106 code, whose bit 7 is 0";
+  return {};
+}
+
 std::string caches_error(const CacheShapes& caches) {
   constexpr const char* wrong = " must have ways that divide its entries";
   if (!caches.micro_tlb.valid()) return std::string("the micro-TLB") + wrong;
@@ -143,6 +154,7 @@ std::string validate(const Config& config) {
   for (const auto error :
        {streams_error, stages_error, formats_error, attributes_error, pcie_error, maintenance_error})
     if (std::string text = error(config); !text.empty()) return text;
+  if (std::string text = identity_error(config.identity); !text.empty()) return text;
   return caches_error(config.caches);
 }
 
@@ -228,6 +240,14 @@ IDR5 idr5(const Config& config) {
       .set<IDR5::STALL_MAX>(config.stall_max);
 }
 
+IIDR iidr(const Config& config) {
+  return IIDR{}
+      .set<IIDR::Implementer>(config.identity.implementer)
+      .set<IIDR::Revision>(config.identity.revision)
+      .set<IIDR::Variant>(config.identity.variant)
+      .set<IIDR::ProductID>(config.identity.product);
+}
+
 AIDR aidr(const Config& config) {
   return AIDR{}.set<AIDR::ArchMinorRev>(config.minor);
 }
@@ -257,6 +277,36 @@ S_IDR3 s_idr3(const Config& config) {
 
 S_IDR4 s_idr4() {
   return {};
+}
+
+std::uint32_t id_regs(const Config& config, std::uint32_t offset) {
+  const Identity& identity = config.identity;
+  switch (offset) {
+    case page0::PIDR0:
+      return PIDR0{}.set<PIDR0::PART_0>(identity.product).raw;
+    case page0::PIDR1:
+      return PIDR1{}.set<PIDR1::PART_1>(identity.product >> 8).set<PIDR1::DES_0>(identity.implementer).raw;
+    case page0::PIDR2:
+      return PIDR2{}
+          .set<PIDR2::DES_1>(identity.implementer >> 4)
+          .set<PIDR2::JEDEC>(1)
+          .set<PIDR2::REVISION>(identity.variant)
+          .raw;
+    case page0::PIDR3:
+      return PIDR3{}.set<PIDR3::REVAND>(identity.revision).raw;
+    case page0::PIDR4:
+      return PIDR4{}.set<PIDR4::DES_2>(identity.implementer >> 8).raw;
+    case page0::CIDR0:
+      return cidr0;
+    case page0::CIDR1:
+      return cidr1;
+    case page0::CIDR2:
+      return cidr2;
+    case page0::CIDR3:
+      return cidr3;
+    default:
+      return 0;
+  }
 }
 
 }  // namespace sidewinder::smmuv3

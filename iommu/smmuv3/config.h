@@ -33,8 +33,17 @@ struct CacheShapes {
   std::array<arch::CacheShape, 4> stage2_walk{{{4, 4}, {28, 4}, {92, 4}, {4, 4}}};
 };
 
+/// Who made it, in IIDR and in the identification registers. The defaults name nobody.
+struct Identity {
+  unsigned product = 0;      ///< ProductID, and the part number: 12 bits
+  unsigned variant = 0;      ///< Variant, and REVISION: 0-15
+  unsigned revision = 0;     ///< Revision, and REVAND: 0-15
+  unsigned implementer = 0;  ///< JEP106: continuation code in bits 11:8, identity code in bits 6:0; Arm 0x43b
+};
+
 struct Config {
   unsigned minor = 3;  ///< of SMMUv3.minor, 0-3 (AIDR)
+  Identity identity;
 
   // Streams.
   unsigned stream_id_bits = 16;         ///< IDR1.SIDSIZE, 0-32
@@ -118,12 +127,15 @@ struct Config {
 [[nodiscard]] layout::smmuv3::IDR3 idr3(const Config& config);
 [[nodiscard]] layout::smmuv3::IDR4 idr4();
 [[nodiscard]] layout::smmuv3::IDR5 idr5(const Config& config);
+[[nodiscard]] layout::smmuv3::IIDR iidr(const Config& config);
 [[nodiscard]] layout::smmuv3::AIDR aidr(const Config& config);
 [[nodiscard]] layout::smmuv3::S_IDR0 s_idr0(const Config& config);
 [[nodiscard]] layout::smmuv3::S_IDR1 s_idr1(const Config& config);
 [[nodiscard]] layout::smmuv3::S_IDR2 s_idr2();
 [[nodiscard]] layout::smmuv3::S_IDR3 s_idr3(const Config& config);
 [[nodiscard]] layout::smmuv3::S_IDR4 s_idr4();
+/// PIDR0 to PIDR7 and CIDR0 to CIDR3 (§6.3.170), by their offset in page 0; 0 of any other.
+[[nodiscard]] std::uint32_t id_regs(const Config& config, std::uint32_t offset);
 
 }  // namespace sidewinder::smmuv3
 

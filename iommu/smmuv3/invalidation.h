@@ -9,32 +9,37 @@
 #include <optional>
 
 #include "iommu/arch/tlb_invalidation.h"
+#include "iommu/layout/smmuv3_queue.h"
 #include "iommu/smmuv3/stream_world.h"
 
 namespace sidewinder::smmuv3 {
 
+[[nodiscard]] constexpr std::uint8_t number(layout::smmuv3::Opcode of) {
+  return static_cast<std::uint8_t>(of);
+}
+
 /// CMD_TLBI_*, by their opcodes (§4.1.1).
 enum class Tlbi : std::uint8_t {
-  NhAll = 0x10,
-  NhAsid = 0x11,
-  NhVa = 0x12,
-  NhVaa = 0x13,
-  El3All = 0x18,
-  El3Va = 0x1a,
-  El2All = 0x20,
-  El2Asid = 0x21,
-  El2Va = 0x22,
-  El2Vaa = 0x23,
-  S12Vmall = 0x28,
-  S2Ipa = 0x2a,
-  NsnhAll = 0x30,
-  SEl2All = 0x50,
-  SEl2Asid = 0x51,
-  SEl2Va = 0x52,
-  SEl2Vaa = 0x53,
-  SS12Vmall = 0x58,
-  SS2Ipa = 0x5a,
-  SnhAll = 0x60,
+  NhAll = number(layout::smmuv3::Opcode::TLBI_NH_ALL),
+  NhAsid = number(layout::smmuv3::Opcode::TLBI_NH_ASID),
+  NhVa = number(layout::smmuv3::Opcode::TLBI_NH_VA),
+  NhVaa = number(layout::smmuv3::Opcode::TLBI_NH_VAA),
+  El3All = number(layout::smmuv3::Opcode::TLBI_EL3_ALL),
+  El3Va = number(layout::smmuv3::Opcode::TLBI_EL3_VA),
+  El2All = number(layout::smmuv3::Opcode::TLBI_EL2_ALL),
+  El2Asid = number(layout::smmuv3::Opcode::TLBI_EL2_ASID),
+  El2Va = number(layout::smmuv3::Opcode::TLBI_EL2_VA),
+  El2Vaa = number(layout::smmuv3::Opcode::TLBI_EL2_VAA),
+  S12Vmall = number(layout::smmuv3::Opcode::TLBI_S12_VMALL),
+  S2Ipa = number(layout::smmuv3::Opcode::TLBI_S2_IPA),
+  NsnhAll = number(layout::smmuv3::Opcode::TLBI_NSNH_ALL),
+  SEl2All = number(layout::smmuv3::Opcode::TLBI_S_EL2_ALL),
+  SEl2Asid = number(layout::smmuv3::Opcode::TLBI_S_EL2_ASID),
+  SEl2Va = number(layout::smmuv3::Opcode::TLBI_S_EL2_VA),
+  SEl2Vaa = number(layout::smmuv3::Opcode::TLBI_S_EL2_VAA),
+  SS12Vmall = number(layout::smmuv3::Opcode::TLBI_S_S12_VMALL),
+  SS2Ipa = number(layout::smmuv3::Opcode::TLBI_S_S2_IPA),
+  SnhAll = number(layout::smmuv3::Opcode::TLBI_SNH_ALL),
 };
 
 /// A command's fields as they are in the queue; those that the command does not have are not read.

@@ -2,6 +2,7 @@
 
 #include "iommu/smmuv3/smmu.h"
 
+#include "iommu/layout/smmuv3_id_regs.h"
 #include "iommu/smmuv3/attributes.h"
 #include "iommu/smmuv3/event_record.h"
 
@@ -13,7 +14,7 @@ using layout::low_bits;
 
 constexpr std::uint32_t first_plain_register = 0x0020;  ///< below it are the ID registers
 constexpr std::uint32_t idr0_offset = 0x00, idr1_offset = 0x04, idr2_offset = 0x08, idr3_offset = 0x0c,
-                        idr4_offset = 0x10, idr5_offset = 0x14, aidr_offset = 0x1c;
+                        idr4_offset = 0x10, idr5_offset = 0x14, iidr_offset = 0x18, aidr_offset = 0x1c;
 
 /// PROD and CONS of the queues that the SMMU writes are in page 1, at the offsets that would be theirs in
 /// page 0. Page 0 is no alias of them (§6.2.2).
@@ -75,6 +76,8 @@ std::uint32_t Smmu::id_register(std::uint32_t offset) const {
       return idr4().raw;
     case idr5_offset:
       return idr5(config()).raw;
+    case iidr_offset:
+      return iidr(config()).raw;
     case aidr_offset:
       return aidr(config()).raw;
     default:
@@ -111,6 +114,7 @@ std::uint32_t Smmu::read32(std::uint32_t offset, bool secure) const {
                                         : read_plain(SecurityState::Secure, place);
   }
   if (offset < first_plain_register) return id_register(offset);
+  if (offset >= page0::PIDR4 && offset <= page0::CIDR3) return id_regs(config(), offset);
   return in_page1(offset) ? 0 : read_plain(SecurityState::NonSecure, offset);
 }
 

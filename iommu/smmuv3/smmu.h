@@ -35,7 +35,8 @@ enum class Resumption : std::uint8_t {
   RazWi,
 };
 
-/// Told of what the SMMU does of its own accord. None of these may call back into the SMMU.
+/// Told of what the SMMU does of its own accord. What each tells of is visible in the registers by then
+/// (§3.18), so that they may be read from here; nothing else of the SMMU may be called.
 class SmmuListener {
  public:
   virtual ~SmmuListener() = default;

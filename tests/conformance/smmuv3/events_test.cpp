@@ -23,7 +23,7 @@ arch::Fault fault(FaultKind kind) {
   made.substream_id = 0xabcde;
   made.ipa_non_secure = true;
   made.ipa = 0x1234'5678'9abc;
-  made.fetch_address = 0xfedc'ba98'7658;
+  made.fetch_address = 0xfedc'ba98'765f;  // of which bits 2:0 have no place
   made.access = {.address = 0x8000'7654'3210'0123,
                  .stream_id = 0x1234,
                  .write = false,
@@ -56,6 +56,8 @@ TEST_CASE("IHI 0070 §7.3.13 to §7.3.16: records of the four translation-relate
   CHECK(record(update)[1] == flags);
   update.cls = FaultClass::Input;
   CHECK(record(update)[1] == 0x0000'02ce'0000'0000);
+  update.table_write = false;  // what was read there was no table of stage 1
+  CHECK(record(update)[1] == 0x0000'02ce'0000'0000);
   update.cls = FaultClass::Cd;
   CHECK(record(update)[1] == 0x0000'00ce'0000'0000);
 }
@@ -78,11 +80,23 @@ TEST_CASE("IHI 0070 §7.3: NSIPA is of stage 2 faults in the Secure event queue"
   made.secure_stream = true;
   made.ipa_non_secure = false;
   CHECK((record(made)[1] >> 38 & 1) == 0);
+  made.ipa_non_secure = true;
+  CHECK((record(made)[1] >> 38 & 1) == 1);
+  made.stage = 1;
+  CHECK((record(made)[1] >> 38 & 1) == 0);
 }
 
 TEST_CASE("IHI 0070 §7.3.13, §3.12.2: a stalled transaction's record has STALL and its STAG") {
   CHECK(record(fault(FaultKind::Translation), 0xbeef)[1] == 0x0000'01ce'8000'beef);
   CHECK(record(fault(FaultKind::Translation), 0)[1] == 0x0000'01ce'8000'0000);
+}
+
+TEST_CASE("IHI 0070 §7.3: an IPA or fetch address has no bits above the OAS") {
+  smmuv3::Config config = full();
+  config.output_bits = 40;
+  CHECK(smmuv3::event_record(fault(FaultKind::Translation), std::nullopt, config).words[3] == 0x34'5678'9000);
+  for (const FaultKind kind : {FaultKind::ExternalWalk, FaultKind::SteFetch, FaultKind::CdFetch})
+    CHECK(smmuv3::event_record(fault(kind), std::nullopt, config).words[3] == 0xdc'ba98'7658);
 }
 
 TEST_CASE("IHI 0070 §7.3.12: F_WALK_EABT has the address that was fetched, and no IPA") {
@@ -97,6 +111,15 @@ TEST_CASE("IHI 0070 §7.3.3 to §7.3.11: records of configuration errors") {
   CHECK(record(fault(FaultKind::StreamDisabled)) == Record{0x0000'1234'0000'0006, 0, 0, 0});
   CHECK(record(fault(FaultKind::CdFetch)) == Record{who | 0x09, 0, 0, 0xfedc'ba98'7658});
   CHECK(record(fault(FaultKind::BadCd)) == Record{who | 0x0a, 0, 0, 0});
+}
+
+TEST_CASE(
+    "IHI 0070 §7.3.2, §7.3.8: records of what is unsupported, and of what is forbidden to be translated") {
+  CHECK(record(fault(FaultKind::UnsupportedUpstream)) == Record{who | 0x01, 0x0000'000e'0000'0000, input, 0});
+  arch::Fault forbidden = fault(FaultKind::TranslForbidden);
+  CHECK(record(forbidden) == Record{0x0000'1234'0000'0007, 0x0000'0008'0000'0000, input, 0});
+  forbidden.access.write = true;
+  CHECK(record(forbidden) == Record{0x0000'1234'0000'0007, 0, input, 0});
 }
 
 TEST_CASE("IHI 0070 §7.3.9: C_BAD_SUBSTREAMID has no SSV, and SubstreamID 0 where there was none") {

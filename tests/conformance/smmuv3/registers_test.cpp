@@ -182,6 +182,14 @@ TEST_CASE("IHI 0070 §6.2: Secure registers are RAZ/WI to Non-secure accesses, a
   Reset without(config);
   without.w32(0x8020, 0xd);
   for (std::uint64_t offset = 0x8000; offset < 0x8200; offset += 4) CHECK(without.r32(offset) == 0);
+  without.w32(0x8098, 1);
+  CHECK_FALSE(without.smmu.commands_pending(SecurityState::Secure));
+  InterfaceBench bypassing(config);
+  bypassing.set_ste(3, ste(4));
+  CHECK(bypassing.read(3, 0x1000).action == Action::Forward);
+  bypassing.set_ste(3, Structure{});
+  bypassing.w32(0x803c, 1);  // no S_INIT either
+  CHECK(bypassing.read(3, 0x1000).action == Action::Forward);
 }
 
 TEST_CASE("IHI 0070 §6.3.62: S_INIT.INV_ALL empties every cache, and reads as done") {
@@ -191,6 +199,8 @@ TEST_CASE("IHI 0070 §6.3.62: S_INIT.INV_ALL empties every cache, and reads as d
   bench.set_ste(3, Structure{});
   CHECK(bench.read(3, 0x1000).action == Action::Forward);
   bench.w32(0x803c, 1, false);
+  CHECK(bench.read(3, 0x1000).action == Action::Forward);
+  bench.w32(0x803c, 0xffff'fffe);
   CHECK(bench.read(3, 0x1000).action == Action::Forward);
   bench.w32(0x803c, 1);
   CHECK(bench.r32(0x803c) == 0);
@@ -211,6 +221,9 @@ TEST_CASE(
   CHECK(bench.smmu.read(0x82, 4, false) == 0);
   CHECK(bench.smmu.read(0x84, 8, false) == 0);
   CHECK(bench.smmu.read(0x20000, 4, true) == 0);
+  bench.smmu.write(0x1'0000'0080, 0, 8, true);  // beyond the frame, by more than 32 bits hold
+  CHECK(bench.smmu.read(0x80, 8, true) == 0x4000'1234'5678'9ac0);
+  CHECK(bench.smmu.read(0x1'0000'0080, 8, true) == 0);
 }
 
 TEST_CASE("IHI 0070 §6.3.1: what no SMMU of ours has is not advertised, all else as it is configured") {

@@ -52,6 +52,18 @@ TEST_CASE("each number of a configuration has its bounds") {
   check_values<unsigned>(&Config::stall_max, {1, 65535}, {0, 65536});
 }
 
+TEST_CASE("who made an SMMU has numbers that fit IIDR, and a JEP106 code without parity") {
+  const auto with = [](const Identity& identity) {
+    return after([&](Config& config) { config.identity = identity; });
+  };
+  CHECK(with({.product = 0xfff, .variant = 15, .revision = 15, .implementer = 0xf7f}) == "");
+  CHECK(with({.product = 0x1000}) != "");
+  CHECK(with({.variant = 16}) != "");
+  CHECK(with({.revision = 16}) != "");
+  CHECK(with({.implementer = 0x1000}) != "");
+  CHECK(with({.implementer = 0x4bb}) != "");
+}
+
 TEST_CASE("output addresses have one of seven sizes") {
   for (unsigned bits = 0; bits <= 64; ++bits) {
     const bool size =
