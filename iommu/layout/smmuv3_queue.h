@@ -21,6 +21,8 @@ inline constexpr std::uint32_t GERROR_IRQ_CFG0 = 0x0068, GERROR_IRQ_CFG1 = 0x007
 inline constexpr std::uint32_t CMDQ_BASE = 0x0090, CMDQ_PROD = 0x0098, CMDQ_CONS = 0x009c;
 inline constexpr std::uint32_t EVENTQ_BASE = 0x00a0;
 inline constexpr std::uint32_t EVENTQ_IRQ_CFG0 = 0x00b0, EVENTQ_IRQ_CFG1 = 0x00b8, EVENTQ_IRQ_CFG2 = 0x00bc;
+inline constexpr std::uint32_t PRIQ_BASE = 0x00c0;
+inline constexpr std::uint32_t PRIQ_IRQ_CFG0 = 0x00d0, PRIQ_IRQ_CFG1 = 0x00d8, PRIQ_IRQ_CFG2 = 0x00dc;
 inline constexpr std::uint32_t S_EVENTQ_PROD = 0x80a8, S_EVENTQ_CONS = 0x80ac;
 /// A Secure register of the same name as a Non-secure one lies this far above it.
 inline constexpr std::uint32_t secure = 0x8000;
@@ -30,6 +32,7 @@ inline constexpr std::uint32_t secure = 0x8000;
 namespace page1 {
 inline constexpr std::uint32_t base = 0x10000;
 inline constexpr std::uint32_t EVENTQ_PROD = base + 0x00a8, EVENTQ_CONS = base + 0x00ac;
+inline constexpr std::uint32_t PRIQ_PROD = base + 0x00c8, PRIQ_CONS = base + 0x00cc;
 }  // namespace page1
 
 struct IRQ_CTRL : Bits<IRQ_CTRL, std::uint32_t> {  // §6.3.16
@@ -50,17 +53,18 @@ struct GERROR : Bits<GERROR, std::uint32_t> {  // §6.3.19, §6.3.20
   using SFM_ERR = Field<8>;
 };
 
-struct IRQ_CFG0 : Bits<IRQ_CFG0, std::uint64_t> {  // §6.3.21, §6.3.30
+struct IRQ_CFG0 : Bits<IRQ_CFG0, std::uint64_t> {  // §6.3.21, §6.3.30, §6.3.34
   using ADDR = Field<55, 2>;                       ///< 0: no MSI
 };
 
-struct IRQ_CFG2 : Bits<IRQ_CFG2, std::uint32_t> {  // §6.3.23, §6.3.32
+struct IRQ_CFG2 : Bits<IRQ_CFG2, std::uint32_t> {  // §6.3.23, §6.3.32, §6.3.36
   using MemAttr = Field<3, 0>;
   using SH = Field<5, 4>;
+  using LO = Field<31>;  ///< of PRIQ_IRQ_CFG2
 };
 
-/// CMDQ_BASE has RA where EVENTQ_BASE has WA.
-struct QUEUE_BASE : Bits<QUEUE_BASE, std::uint64_t> {  // §6.3.26, §6.3.29
+/// CMDQ_BASE has RA where EVENTQ_BASE and PRIQ_BASE have WA.
+struct QUEUE_BASE : Bits<QUEUE_BASE, std::uint64_t> {  // §6.3.26, §6.3.29, §6.3.33
   using LOG2SIZE = Field<4, 0>;
   using ADDR = Field<55, 5>;
   using RA = Field<62>;
@@ -72,6 +76,7 @@ struct CMDQ_CONS : Bits<CMDQ_CONS, std::uint32_t> {  // §6.3.28
   using ERR = Field<30, 24>;
 };
 
+/// PRIQ_PROD and PRIQ_CONS have the same fields.
 struct EVENTQ_PROD : Bits<EVENTQ_PROD, std::uint32_t> {  // §6.3.78, and in page 1
   using WR = Field<19, 0>;
   using OVFLG = Field<31>;
@@ -151,6 +156,12 @@ struct Command : Structure<Command, 2> {
   using MSIAttr = Field<27, 24>;
   using MSIData = Field<63, 32>;
   using MSIAddress = Field<119, 66>;  ///< bits 55:2
+
+  // ATC_INV, PRI_RESP. Their figures were not to be had: the positions are those of Linux's arm-smmu-v3.
+  using Global = Field<9>;
+  using AtcSize = Field<69, 64>;
+  using PRGIndex = Field<72, 64>;
+  using Resp = Field<77, 76>;
 
   // PREFETCH_ADDR.
   using Size = Field<68, 64>;
