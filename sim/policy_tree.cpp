@@ -44,7 +44,7 @@ class DeviceWriter {
 
  private:
   [[nodiscard]] const kernel::IommuSpecifier& specifier(std::size_t stream) const {
-    const std::uint16_t sid = profile_->streams[stream].sid;
+    const std::uint32_t sid = profile_->streams[stream].sid;
     return *std::find_if(iommus_.begin(), iommus_.end(),
                          [sid](const kernel::IommuSpecifier& entry) { return entry.covers(sid); });
   }

@@ -70,7 +70,7 @@ SmmuProfile read_smmu(const TableReader& root) {
 
 void read_sid(const TableReader& reader, StreamProfile& stream) {
   if (!reader.is_text("sid")) {
-    stream.sid = static_cast<std::uint16_t>(reader.integer("sid", sid_bounds));
+    stream.sid = static_cast<std::uint32_t>(reader.integer("sid", sid_bounds));
     return;
   }
   constexpr std::array sources{"iommus"sv, "video-firmware"sv};

@@ -42,7 +42,7 @@ enum class SidSource : std::uint8_t {
 struct StreamProfile {
   std::string name;
   SidSource sid_source = SidSource::Profile;
-  std::uint16_t sid = 0;  ///< from the device tree: the first there, once fit_to_board() has read it
+  std::uint32_t sid = 0;  ///< from the device tree: the first there, once fit_to_board() has read it
   AddressRange window;    ///< the IOVAs the block can use
   std::vector<BufferFunction> functions;
   SourceLine where;

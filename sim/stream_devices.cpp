@@ -17,10 +17,10 @@ using kernel::DmaDomain;
 
 constexpr const char* driver_name = "qcom-iris";
 
-using Matches = bool (*)(const kernel::IommuSpecifier&, std::uint16_t sid);
+using Matches = bool (*)(const kernel::IommuSpecifier&, std::uint32_t sid);
 
 std::optional<kernel::DeviceNode> find_child(const kernel::DeviceTree& tree, const std::string& path,
-                                             std::uint16_t sid, Matches matches) {
+                                             std::uint32_t sid, Matches matches) {
   for (kernel::DeviceNode& child : tree.children(path)) {
     if (std::any_of(child.iommus.begin(), child.iommus.end(),
                     [&](const kernel::IommuSpecifier& specifier) { return matches(specifier, sid); }))
@@ -32,11 +32,11 @@ std::optional<kernel::DeviceNode> find_child(const kernel::DeviceTree& tree, con
 
 /// The child, at any depth, that names the StreamID in its `iommus`, or else has it under a mask there.
 std::optional<kernel::DeviceNode> find_child(const kernel::DeviceTree& tree, const std::string& path,
-                                             std::uint16_t sid) {
-  const Matches exactly = [](const kernel::IommuSpecifier& entry, std::uint16_t id) {
+                                             std::uint32_t sid) {
+  const Matches exactly = [](const kernel::IommuSpecifier& entry, std::uint32_t id) {
     return entry.sid == id;
   };
-  const Matches by_mask = [](const kernel::IommuSpecifier& entry, std::uint16_t id) {
+  const Matches by_mask = [](const kernel::IommuSpecifier& entry, std::uint32_t id) {
     return entry.covers(id);
   };
   if (auto child = find_child(tree, path, sid, exactly)) return child;

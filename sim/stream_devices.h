@@ -59,7 +59,7 @@ class StreamDevices {
     std::string name;  ///< dev_name()
     std::string path;  ///< of its node, or of the node that it is a function of
     std::optional<std::uint32_t> function;
-    std::optional<std::uint16_t> only_sid;  ///< it has no other of the node's streams
+    std::optional<std::uint32_t> only_sid;  ///< it has no other of the node's streams
 
     friend bool operator==(const Source&, const Source&) = default;
   };

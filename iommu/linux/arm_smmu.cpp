@@ -86,7 +86,7 @@ void ArmSmmu::write_entry(std::size_t index) {
 
 /// An entry that covers all of (id, mask), or else a free one. One that covers a part of it would leave
 /// StreamIDs that match both.
-Result<std::size_t> ArmSmmu::find_entry(std::uint16_t id, std::uint16_t mask) const {
+Result<std::size_t> ArmSmmu::find_entry(std::uint32_t id, std::uint16_t mask) const {
   std::size_t free = entries_.size();
   for (std::size_t index = 0; index < entries_.size(); ++index) {
     const StreamMapEntry& entry = entries_[index];
@@ -133,7 +133,7 @@ Status ArmSmmu::alloc_smes(std::span<const StreamSpecifier> streams) {
     StreamMapEntry& entry = entries_[*index];
     if (entry.users++ == 0) {  // one that the boot loader left is narrowed to this stream
       entry.valid = true;
-      entry.id = stream.id;
+      entry.id = static_cast<std::uint16_t>(stream.id);
       entry.mask = stream.mask;
     }
     taken.push_back(*index);
@@ -161,9 +161,9 @@ void ArmSmmu::attach_smes(std::span<const StreamSpecifier> streams, S2crType typ
   }
 }
 
-std::vector<std::size_t> ArmSmmu::entries_of(std::span<const StreamSpecifier> streams) const {
+std::vector<std::size_t> ArmSmmu::entries_of(const Device& device) const {
   std::vector<std::size_t> entries;
-  for (const StreamSpecifier& stream : streams)
+  for (const StreamSpecifier& stream : device.streams)
     if (const std::optional<std::size_t> index = entry_of(stream)) entries.push_back(*index);
   return entries;
 }

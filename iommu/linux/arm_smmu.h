@@ -20,6 +20,7 @@
 #include "iommu/linux/dma.h"
 #include "iommu/linux/errno.h"
 #include "iommu/linux/host_bus.h"
+#include "iommu/linux/iommu_ops.h"
 #include "iommu/linux/kernel_version.h"
 #include "iommu/linux/log.h"
 #include "iommu/linux/runtime_pm.h"
@@ -58,7 +59,7 @@ struct ContextBankSetup {
   std::uint32_t tcr2 = 0;
 };
 
-class ArmSmmu {
+class ArmSmmu : public IommuOps {
  public:
   ArmSmmu(HostBus& bus, const KernelLog& log, ArmSmmuRateLimits& limits, ArmSmmuPlatform platform);
   ArmSmmu(const ArmSmmu&) = delete;
@@ -74,13 +75,19 @@ class ArmSmmu {
   /// than the SMRs. ENOSPC: none free.
   [[nodiscard]] Status alloc_smes(std::span<const StreamSpecifier> streams);
   void free_smes(std::span<const StreamSpecifier> streams);
+  /// Errors as alloc_smes().
+  [[nodiscard]] Status probe_device(Device& device) override;
+  void release_device(Device& device) override;
+  /// Of those that translate ENOSPC: no context bank. ENOMEM: no page.
+  [[nodiscard]] Result<std::unique_ptr<IommuDomainOps>> alloc_domain(PageAllocator& pages,
+                                                                     DomainType type) override;
   /// arm_smmu_domain_add_master(): what becomes of their transactions from now on. `bank` matters with
   /// Translation.
   void attach_smes(std::span<const StreamSpecifier> streams, layout::smmuv2::S2crType type,
                    unsigned bank = 0);
   /// The stream mapping entries of allocated streams, in their order (smendx).
-  [[nodiscard]] std::vector<std::size_t> entries_of(std::span<const StreamSpecifier> streams) const;
-  [[nodiscard]] bool entry_in_use(std::size_t entry) const { return entries_[entry].users != 0; }
+  [[nodiscard]] std::vector<std::size_t> entries_of(const Device& device) const override;
+  [[nodiscard]] bool entry_in_use(std::size_t entry) const override { return entries_[entry].users != 0; }
 
   /// A context bank that was free; ENOSPC: none.
   [[nodiscard]] Result<unsigned> alloc_context_bank();
@@ -104,12 +111,12 @@ class ArmSmmu {
   [[nodiscard]] unsigned va_bits() const { return va_bits_; }
   [[nodiscard]] unsigned ipa_bits() const { return ipa_bits_; }
   [[nodiscard]] bool coherent_walk() const { return platform_.dma_coherent; }
-  /// Enabled only in a power domain. Who accesses registers through this class, but for the two functions for
+  /// Enabled only in a power domain. Who accesses registers through this class, but for the functions for
   /// stream mapping entries of a device, must hold a reference.
   [[nodiscard]] RuntimePm& power() { return power_; }
   [[nodiscard]] const RuntimePm& power() const { return power_; }
   [[nodiscard]] const std::string& name() const { return platform_.name; }
-  [[nodiscard]] HostBus& bus() const { return *bus_; }
+  [[nodiscard]] HostBus& bus() const override { return *bus_; }
 
   [[nodiscard]] unsigned context_banks() const { return context_banks_; }
   [[nodiscard]] unsigned context_banks_used() const { return static_cast<unsigned>(context_map_.count()); }
@@ -152,7 +159,7 @@ class ArmSmmu {
   void write_entry(std::size_t index);
   void write_s2cr(std::size_t index);
   void write_context_bank(unsigned bank);
-  [[nodiscard]] Result<std::size_t> find_entry(std::uint16_t id, std::uint16_t mask) const;
+  [[nodiscard]] Result<std::size_t> find_entry(std::uint32_t id, std::uint16_t mask) const;
   [[nodiscard]] std::optional<std::size_t> entry_of(const StreamSpecifier& stream) const;
   [[nodiscard]] bool release_entry(std::size_t index);
   void tlb_sync(PhysAddr sync, PhysAddr status);

@@ -2,10 +2,6 @@
 //
 // What arm-smmu says and learns when it probes (arm_smmu_device_cfg_probe, Linux 6.1).
 
-#include <cinttypes>
-#include <cstdarg>
-#include <cstdio>
-
 #include "iommu/linux/arm_smmu.h"
 #include "iommu/linux/io_pgtable.h"
 
@@ -15,15 +11,6 @@ namespace {
 using namespace layout::smmuv2;
 
 constexpr unsigned page_shift_64k = 16;
-
-[[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...) {
-  char text[256];
-  std::va_list arguments;
-  va_start(arguments, pattern);
-  std::vsnprintf(text, sizeof text, pattern, arguments);
-  va_end(arguments);
-  return text;
-}
 
 }  // namespace
 

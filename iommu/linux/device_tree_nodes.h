@@ -43,11 +43,11 @@ struct Interrupt {
 /// One entry of `iommus`, or what `iommu-map` makes of an ID.
 struct IommuSpecifier {
   std::uint32_t phandle = 0;  ///< of the SMMU
-  std::uint16_t sid = 0;
-  std::uint16_t mask = 0;  ///< SMR.MASK: set bits are ignored in matching
+  std::uint32_t sid = 0;      ///< 16 bits with an SMMUv2
+  std::uint16_t mask = 0;     ///< SMR.MASK: set bits are ignored in matching; 0 with an SMMUv3
 
-  [[nodiscard]] constexpr bool covers(std::uint16_t stream_id) const {
-    return ((sid ^ stream_id) & ~unsigned{mask}) == 0;
+  [[nodiscard]] constexpr bool covers(std::uint32_t stream_id) const {
+    return ((sid ^ stream_id) & ~std::uint32_t{mask}) == 0;
   }
 };
 

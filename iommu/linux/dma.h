@@ -27,8 +27,8 @@ class Swiotlb;
 
 /// One StreamID of a device, or a set of them (the fwspec's ids).
 struct StreamSpecifier {
-  std::uint16_t id = 0;
-  std::uint16_t mask = 0;  ///< SMR.MASK: set bits of the ID do not matter
+  std::uint32_t id = 0;
+  std::uint16_t mask = 0;  ///< SMR.MASK: set bits of the ID do not matter; SMMUv2 only
 };
 
 /// The part of struct device that the DMA API reads.
@@ -42,7 +42,9 @@ struct Device {
   std::uint64_t coherent_dma_mask = 0xffff'ffff;  ///< the same, for coherent allocations
   std::uint64_t bus_dma_limit = 0;                ///< highest address the bus lets through; 0: no limit
   bool dma_coherent = false;                      ///< the device tree's dma-coherent
-  bool has_dma_mask = true;                       ///< false: dev->dma_mask is null, no streaming DMA
+  bool dma_can_stall = false;  ///< the device tree's dma-can-stall: it bears stalled accesses
+  unsigned pasid_bits = 0;     ///< the device tree's pasid-num-bits, or of a PCI device's PASID capability
+  bool has_dma_mask = true;    ///< false: dev->dma_mask is null, no streaming DMA
   DmaParameters dma_parameters{};
   std::optional<PciFunction> pci{};  ///< none: a platform device
   Swiotlb* swiotlb = nullptr;        ///< bounce buffers; null: inactive
@@ -51,7 +53,7 @@ struct Device {
   DmaAddr dma_base = 0;                            ///< lowest address that its dma-ranges allow
   DmaAddr dma_limit = ~DmaAddr{0};                 ///< highest
   std::vector<ReservedRegion> reserved_regions{};  ///< iommu_get_resv_regions()
-  bool in_stream_map = false;                      ///< it has its stream mapping entries
+  bool in_stream_map = false;                      ///< its SMMU's driver knows its streams
   bool iommu_dma = false;                          ///< its DMA API is dma-iommu's (dev->dma_ops)
 };
 

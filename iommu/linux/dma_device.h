@@ -45,6 +45,8 @@ struct PciFunction {
   bool try_32bit_first = false;         ///< pci_32bit_workaround; unused before since::pci_32bit_latch
   std::vector<PciWindow> windows{};     ///< of its host bridge, to the devices
   std::vector<PciWindow> dma_ranges{};  ///< of its host bridge, from the devices
+  bool ats = false;          ///< it can, and firmware says so of its root complex (IOMMU_FWSPEC_PCI_RC_ATS)
+  bool ats_enabled = false;  ///< the SMMU's driver has told it to (pci_enable_ats())
 };
 
 }  // namespace sidewinder::kernel

@@ -95,8 +95,9 @@ void unmap_dma(Device& device, DmaAddr iova, std::uint64_t size) {
   iova -= offset;
   size = align_up(size + offset, domain.iovas().granule());
   const bool queued = domain.cookie().flush_queue != nullptr;
-  if (domain.unmap_fast(iova, size, queued) != size) ++domain.cookie().warnings;
-  if (!queued) domain.iotlb_sync();
+  IotlbGather gather{.queued = queued};
+  if (domain.unmap_fast(iova, size, gather) != size) ++domain.cookie().warnings;
+  if (!queued) domain.iotlb_sync(gather);
   free_dma_iova(domain, iova, size, queued);
 }
 

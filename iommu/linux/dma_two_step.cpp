@@ -108,8 +108,9 @@ void unlink(Device& device, const DmaIovaState& state, std::uint64_t offset, std
   const bool queued = free_iova && domain.cookie().flush_queue != nullptr;
   const std::uint64_t pad = first & (granule - 1);
   size = align_up(size + pad, granule);
-  if (domain.unmap_fast(first - pad, size, queued) != size) ++domain.cookie().warnings;
-  if (!queued) domain.iotlb_sync();
+  IotlbGather gather{.queued = queued};
+  if (domain.unmap_fast(first - pad, size, gather) != size) ++domain.cookie().warnings;
+  if (!queued) domain.iotlb_sync(gather);
   if (free_iova) free_dma_iova(domain, first - pad, size, queued);
 }
 

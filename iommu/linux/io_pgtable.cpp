@@ -149,6 +149,7 @@ Result<PhysAddr> IoPgtable::next_table(PhysAddr table, unsigned level, std::uint
 
 /// arm_lpae_init_pte()'s look at what is there: a leaf is an error, a table goes.
 Status IoPgtable::make_room(PhysAddr first, unsigned level, std::uint64_t iova, std::uint64_t count) {
+  IotlbGather nothing;  // a table's walks are flushed at once
   Chunk chunk{};
   for (std::uint64_t index = 0; index < count;) {
     const auto seen = std::span(chunk).first(std::min<std::uint64_t>(count - index, chunk.size()));
@@ -162,7 +163,7 @@ Status IoPgtable::make_room(PhysAddr first, unsigned level, std::uint64_t iova, 
       const std::uint64_t here = index++;
       if (!LpaeFormat::is_table(current, level)) continue;
       clear_entry(first + here * descriptor_bytes, level, current, iova + here * format_.block_bytes(level),
-                  false);
+                  nothing);
       break;  // others may have run during the invalidation: read again
     }
   }

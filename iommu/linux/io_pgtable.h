@@ -14,6 +14,7 @@
 #include "iommu/linux/errno.h"
 #include "iommu/linux/host_bus.h"
 #include "iommu/linux/io_pgtable_format.h"
+#include "iommu/linux/iotlb_gather.h"
 #include "iommu/linux/page_allocator.h"
 
 namespace sidewinder::kernel {
@@ -23,7 +24,8 @@ class TlbFlush {
  public:
   virtual ~TlbFlush() = default;
   virtual void flush_walk(std::uint64_t iova, std::uint64_t size, std::uint64_t granule) = 0;  ///< and waits
-  virtual void add_page(std::uint64_t iova, std::uint64_t granule) = 0;  ///< may complete later
+  /// May complete later, or leave it to `gather`.
+  virtual void add_page(IotlbGather& gather, std::uint64_t iova, std::uint64_t granule) = 0;
 };
 
 class IoPgtable {
@@ -51,9 +53,14 @@ class IoPgtable {
                                  IommuProt prot, std::uint64_t& mapped);
 
   /// Bytes unmapped, of one table at most; less than asked for where nothing was mapped. Splits a block of
-  /// which only a part goes; 0 when there is no page for that. `queued`: a flush queue invalidates
-  /// everything later, so that unmapped leaves are not flushed (iommu_iotlb_gather_queued()).
-  std::uint64_t unmap_pages(std::uint64_t iova, std::uint64_t size, std::uint64_t count, bool queued = false);
+  /// which only a part goes; 0 when there is no page for that. With gather.queued unmapped leaves are not
+  /// flushed.
+  std::uint64_t unmap_pages(std::uint64_t iova, std::uint64_t size, std::uint64_t count, IotlbGather& gather);
+  /// The same for a user whose TlbFlush gathers nothing.
+  std::uint64_t unmap_pages(std::uint64_t iova, std::uint64_t size, std::uint64_t count) {
+    IotlbGather nothing;
+    return unmap_pages(iova, size, count, nothing);
+  }
 
   /// Nothing is mapped beyond ias; Linux looks up the low bits of such an address.
   [[nodiscard]] std::optional<PhysAddr> iova_to_phys(std::uint64_t iova) const;
@@ -68,7 +75,7 @@ class IoPgtable {
     std::uint64_t iova = 0;
     std::uint64_t size = 0;
     std::uint64_t count = 0;
-    bool queued = false;
+    IotlbGather* gather = nullptr;
   };
 
   IoPgtable(HostBus& bus, PageAllocator& pages, TlbFlush& flush, const LpaeFormat& format, PhysAddr root);
@@ -88,7 +95,7 @@ class IoPgtable {
 
   std::uint64_t unmap_at(PhysAddr table, unsigned level, const Hole& hole);
   std::uint64_t clear_entries(PhysAddr first, unsigned level, const Hole& hole);
-  void clear_entry(PhysAddr entry, unsigned level, Descriptor old, std::uint64_t iova, bool queued);
+  void clear_entry(PhysAddr entry, unsigned level, Descriptor old, std::uint64_t iova, IotlbGather& gather);
   std::uint64_t split_block(PhysAddr entry, unsigned level, Descriptor block, const Hole& hole);
 
   HostBus* bus_;

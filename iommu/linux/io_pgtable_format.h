@@ -67,7 +67,9 @@ class LpaeFormat {
   [[nodiscard]] IoPgtableRegisters registers(PhysAddr root) const;
 
   [[nodiscard]] unsigned start_level() const { return start_level_; }
-  [[nodiscard]] std::uint64_t granule_bytes() const { return std::uint64_t{1} << page_shift(granule_); }
+  [[nodiscard]] std::uint64_t granule_bytes() const {
+    return std::uint64_t{1} << layout::vmsa64::page_shift(granule_);
+  }
   [[nodiscard]] std::uint64_t entries_per_table() const {
     return std::uint64_t{1} << bits_per_level(granule_);
   }

@@ -14,13 +14,13 @@ constexpr std::uint64_t descriptor_bytes = 8;
 }  // namespace
 
 std::uint64_t IoPgtable::unmap_pages(std::uint64_t iova, std::uint64_t size, std::uint64_t count,
-                                     bool queued) {
+                                     IotlbGather& gather) {
   const bool page = size != 0 && (size & format_.config().page_sizes) == size;
   if (!page || count == 0 || !format_.translates(iova)) {
     ++warnings_;
     return 0;
   }
-  return unmap_at(root_, format_.start_level(), {iova, size, count, queued});
+  return unmap_at(root_, format_.start_level(), {iova, size, count, &gather});
 }
 
 std::uint64_t IoPgtable::unmap_at(PhysAddr table, unsigned level, const Hole& hole) {
@@ -46,19 +46,20 @@ std::uint64_t IoPgtable::clear_entries(PhysAddr first, unsigned level, const Hol
       ++warnings_;
       break;
     }
-    clear_entry(entry, level, old, hole.iova + done * hole.size, hole.queued);
+    clear_entry(entry, level, old, hole.iova + done * hole.size, *hole.gather);
   }
   return done * hole.size;
 }
 
-void IoPgtable::clear_entry(PhysAddr entry, unsigned level, Descriptor old, std::uint64_t iova, bool queued) {
+void IoPgtable::clear_entry(PhysAddr entry, unsigned level, Descriptor old, std::uint64_t iova,
+                            IotlbGather& gather) {
   write(entry, Descriptor{});
   if (LpaeFormat::is_table(old, level)) {
     // Walks that have read the descriptor may still use the table, so it is freed after they are gone.
     flush_->flush_walk(iova, format_.block_bytes(level), format_.granule_bytes());
     free_table(format_.output(old), level + 1);
-  } else if (!queued) {
-    flush_->add_page(iova, format_.block_bytes(level));
+  } else if (!gather.queued) {
+    flush_->add_page(gather, iova, format_.block_bytes(level));
   }
 }
 
@@ -87,7 +88,7 @@ std::uint64_t IoPgtable::split_block(PhysAddr entry, unsigned level, Descriptor 
 
   if (!here) return unmap_at(*table, level, hole);
   for (std::uint64_t index = 0; index < gone; ++index)
-    flush_->add_page(hole.iova + index * hole.size, hole.size);
+    flush_->add_page(*hole.gather, hole.iova + index * hole.size, hole.size);
   return gone * hole.size;
 }
 

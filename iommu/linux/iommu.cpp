@@ -12,9 +12,7 @@ namespace sidewinder::kernel {
 
 Status Iommu::probe_device(Device& device) {
   if (device.streams.empty()) return fail(Errno::ENODEV_);
-  if (Status status = smmu_->alloc_smes(device.streams); !status) return status;
-  device.in_stream_map = true;
-  device.iommu_power = &smmu_->power();
+  if (Status status = smmu_->probe_device(device); !status) return status;
 
   const Result<IommuGroup*> group = group_for(device);
   if (!group) {
@@ -32,9 +30,9 @@ Status Iommu::probe_device(Device& device) {
   return {};
 }
 
-/// arm_smmu_device_group(): the last entry decides, as long as no earlier one is of another group.
+/// arm_smmu_device_group() of SMMUv2: the last entry decides, as long as no earlier one is of another group.
 Result<IommuGroup*> Iommu::group_for(const Device& device) {
-  const std::vector<std::size_t> entries = smmu_->entries_of(device.streams);
+  const std::vector<std::size_t> entries = smmu_->entries_of(device);
   IommuGroup* group = nullptr;
   for (const std::size_t entry : entries) {
     const auto found = group_of_entry_.find(entry);
@@ -95,9 +93,8 @@ void Iommu::say(const Device& device, const char* what, unsigned group) const {
 
 /// arm_smmu_master_free_smes(): an entry that nobody uses is of no group.
 void Iommu::free_entries(Device& device) {
-  const std::vector<std::size_t> entries = smmu_->entries_of(device.streams);
-  smmu_->free_smes(device.streams);
-  device.in_stream_map = false;
+  const std::vector<std::size_t> entries = smmu_->entries_of(device);
+  smmu_->release_device(device);
   for (const std::size_t entry : entries)
     if (!smmu_->entry_in_use(entry)) group_of_entry_.erase(entry);
 }

@@ -11,10 +11,10 @@
 #include <memory>
 #include <vector>
 
-#include "iommu/linux/arm_smmu.h"
 #include "iommu/linux/dma.h"
 #include "iommu/linux/dma_domain.h"
 #include "iommu/linux/errno.h"
+#include "iommu/linux/iommu_ops.h"
 #include "iommu/linux/kernel_version.h"
 #include "iommu/linux/log.h"
 #include "iommu/linux/page_allocator.h"
@@ -37,16 +37,15 @@ struct IommuGroup {
 
 class Iommu {
  public:
-  Iommu(ArmSmmu& smmu, PageAllocator& pages, const KernelLog& log, const IommuOptions& options)
+  Iommu(IommuOps& smmu, PageAllocator& pages, const KernelLog& log, const IommuOptions& options)
       : smmu_(&smmu), pages_(&pages), log_(&log), options_(options) {}
   Iommu(const Iommu&) = delete;
   Iommu& operator=(const Iommu&) = delete;
 
-  /// iommu_probe_device() and arch_setup_dma_ops(): stream mapping entries, group, default domain, reserved
-  /// regions. ENODEV: it has no streams, so that its DMA is not translated. EINVAL: its streams belong to
-  /// several groups, or as ArmSmmu::alloc_smes; ENOSPC: no stream match group or context bank; ENOMEM: no
-  /// page. A failed device has no group. Success with `iommu_dma` false: the addresses do not suit the
-  /// group's domain, and the device does direct DMA behind it.
+  /// iommu_probe_device() and arch_setup_dma_ops(): its streams, group, default domain, reserved regions.
+  /// ENODEV: it has no streams, so that its DMA is not translated. EINVAL: its streams belong to several
+  /// groups. Others as of the SMMU's driver. A failed device has no group. Success with `iommu_dma` false:
+  /// the addresses do not suit the group's domain, and the device does direct DMA behind it.
   [[nodiscard]] Status probe_device(Device& device);
   /// iommu_release_device(): a group goes with its last device, and its domain with it.
   void release_device(Device& device);
@@ -69,7 +68,7 @@ class Iommu {
   void say(const Device& device, const char* what, unsigned group) const;
   void set_up_dma(IommuGroup& group, Device& device);
 
-  ArmSmmu* smmu_;
+  IommuOps* smmu_;
   PageAllocator* pages_;
   const KernelLog* log_;
   IommuOptions options_;

@@ -43,6 +43,8 @@ inline constexpr KernelVersion bounced_granules{6, 10};
 /// arm_smmu_print_context_fault_info(): context faults are logged with their registers decoded. 6.11 does so,
 /// too, but first released with the line before them demoted to debug.
 inline constexpr KernelVersion decoded_context_faults{6, 12};
+/// arm_smmu_dump_event(): an SMMUv3's events are logged decoded as well, and as errors.
+inline constexpr KernelVersion decoded_smmuv3_events{6, 14};
 /// dma_iova_try_alloc(), dma_iova_link() and the rest of the two-step API.
 inline constexpr KernelVersion two_step_dma{6, 16};
 /// iommu-map entries as wide as the IOMMU's #iommu-cells say (five cells for two); before, four.

@@ -2,7 +2,7 @@
 
 #include "iommu/linux/log.h"
 
-#include <cinttypes>
+#include <cstdarg>
 #include <cstdio>
 
 namespace sidewinder::kernel {
@@ -20,6 +20,15 @@ void KernelLog::dev(LogLevel level, std::string_view driver, std::string_view de
   std::string line(driver);
   line.append(" ").append(device).append(": ").append(text);
   print(level, line);
+}
+
+std::string format(const char* pattern, ...) {
+  char text[256];
+  std::va_list arguments;
+  va_start(arguments, pattern);
+  std::vsnprintf(text, sizeof text, pattern, arguments);
+  va_end(arguments);
+  return text;
 }
 
 bool RateLimit::allow(std::uint64_t now_ns, const KernelLog& log) {

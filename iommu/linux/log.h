@@ -5,6 +5,7 @@
 #ifndef SIDEWINDER_IOMMU_LINUX_LOG_H
 #define SIDEWINDER_IOMMU_LINUX_LOG_H
 
+#include <cinttypes>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -36,6 +37,9 @@ class KernelLog {
   const HostBus* bus_;
   Sink sink_;
 };
+
+/// As printf does it; at most 255 characters.
+[[gnu::format(printf, 1, 2)]] [[nodiscard]] std::string format(const char* pattern, ...);
 
 /// printk_ratelimited's state, one a call site (lib/ratelimit.c): at most `burst` messages in `interval`.
 class RateLimit {

@@ -25,6 +25,11 @@ void zero(HostBus& bus, PhysAddr base, std::uint64_t bytes) {
   }
 }
 
+/// get_order()
+unsigned order_of(std::uint64_t bytes) {
+  return static_cast<unsigned>(std::bit_width((bytes - 1) >> page_shift));
+}
+
 }  // namespace
 
 PageAllocator::PageAllocator(HostBus& bus, std::span<const PhysRange> memory, double fragmentation,
@@ -93,6 +98,15 @@ std::optional<PhysAddr> PageAllocator::allocate_zeroed(unsigned order) {
   const std::optional<PhysAddr> base = allocate(order);
   if (base) zero(*bus_, *base, page_size << order);
   return base;
+}
+
+std::optional<PhysAddr> PageAllocator::allocate_coherent(std::uint64_t bytes) {
+  const unsigned order = order_of(bytes);
+  return order <= max_order ? allocate_zeroed(order) : std::nullopt;
+}
+
+void PageAllocator::free_coherent(PhysAddr base, std::uint64_t bytes) {
+  free(base, std::uint64_t{1} << order_of(bytes));
 }
 
 void PageAllocator::free(PhysAddr base, std::uint64_t count) {

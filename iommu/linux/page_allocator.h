@@ -37,6 +37,11 @@ class PageAllocator {
   /// The same, zeroed (__GFP_ZERO).
   [[nodiscard]] std::optional<PhysAddr> allocate_zeroed(unsigned order);
 
+  /// dma_alloc_coherent() of a device that is behind no IOMMU: `bytes`, at least 1, in whole pages of zeros,
+  /// naturally aligned; nullopt as above, and beyond 2^max_order pages.
+  [[nodiscard]] std::optional<PhysAddr> allocate_coherent(std::uint64_t bytes);
+  void free_coherent(PhysAddr base, std::uint64_t bytes);  ///< gives back all of it
+
   /// Gives back `count` pages from `base`, which may be a part of what was allocated together.
   void free(PhysAddr base, std::uint64_t count);
 

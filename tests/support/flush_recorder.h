@@ -44,7 +44,7 @@ class FlushRecorder : public kernel::TlbFlush {
     calls.push_back(flushed_walk(iova, size, granule));
     if (on_call) on_call(calls.back());
   }
-  void add_page(std::uint64_t iova, std::uint64_t granule) override {
+  void add_page(kernel::IotlbGather&, std::uint64_t iova, std::uint64_t granule) override {
     calls.push_back(flushed_page(iova, granule));
     if (on_call) on_call(calls.back());
   }

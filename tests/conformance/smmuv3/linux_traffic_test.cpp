@@ -10,33 +10,12 @@
 #include <string>
 
 #include "tests/conformance/smmuv3/interface_bench.h"
+#include "tests/support/recorded_smmuv3.h"
 
 namespace sidewinder::test {
 namespace {
 
 using Record = std::array<std::uint64_t, 4>;
-
-/// The recorded SMMU: its IDR0, 1, 3, 5 and AIDR are held against this in the test.
-smmuv3::Config recorded() {
-  smmuv3::Config config;
-  config.minor = 1;
-  config.substream_id_bits = 0;
-  config.two_level_cd_table = false;
-  config.stage2 = config.hypervisor = config.secure = config.aarch32 = false;
-  config.output_bits = 44;
-  config.vmid16 = false;
-  config.endianness = smmuv3::TableEndianness::Little;
-  config.httu = smmuv3::Httu::None;
-  config.small_tables = config.xnx = config.e0pd = config.forced_write_back = false;
-  config.walk_device_as_normal = config.override_types = config.override_permissions = false;
-  config.stall_model = smmuv3::StallModel::NoStall;
-  config.stall_max = 0;
-  config.always_abort = true;
-  config.msi = false;
-  config.command_queue_bits = config.event_queue_bits = 19;
-  config.pri_queue_bits = 0;
-  return config;
-}
 
 struct Machine {
   WordMemory memory;
@@ -44,7 +23,7 @@ struct Machine {
   smmuv3::Smmu smmu;
   std::uint32_t consumed = 0;  ///< commands put into the queue
 
-  explicit Machine(const smmuv3::Config& config = recorded()) : smmu(config, 1, memory, log) {}
+  explicit Machine(const smmuv3::Config& config = recorded_smmuv3()) : smmu(config, 1, memory, log) {}
 
   static std::uint64_t place(std::uint64_t offset) {
     return offset == 0xa8 || offset == 0xac ? offset + 0x10000 : offset;

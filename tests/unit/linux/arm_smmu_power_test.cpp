@@ -196,11 +196,12 @@ TEST_CASE("everything that meets the hardware resumes it, and it translates as b
     CHECK(bench.machine.smmu().powered());
     CHECK(bench.access(0x10000).output == memory_base);
   };
-  domain->iotlb_sync();
-  resumed_by([&] { domain->iotlb_sync(); });
+  IotlbGather gather;
+  domain->iotlb_sync(gather);
+  resumed_by([&] { domain->iotlb_sync(gather); });
   resumed_by([&] { domain->flush_iotlb_all(); });
   resumed_by([&] { REQUIRE(domain->map(0x20000, memory_base, page, rw)); });
-  resumed_by([&] { CHECK(domain->unmap_fast(0x20000, page, false) == page); });
+  resumed_by([&] { CHECK(domain->unmap_fast(0x20000, page, gather) == page); });
   Device second{.name = "second", .streams = {{0x20, 0}}};
   resumed_by([&] { REQUIRE(domain->attach(second)); });
   const auto identity = DmaDomain::create(bench.host.smmu, bench.host.pages, DomainType::Identity);
@@ -234,7 +235,8 @@ TEST_CASE("a flush queue's timer wakes it") {
   bench.suspend();
   REQUIRE(domain->map(0x10000, memory_base, page, rw));
   bench.machine.delay_ns(19 * ms);
-  CHECK(domain->unmap_fast(0x10000, page, true) == page);
+  IotlbGather queued{.queued = true};
+  CHECK(domain->unmap_fast(0x10000, page, queued) == page);
   domain->cookie().flush_queue->queue(0x10, 1);  // 10 ms
   bench.machine.delay_ns(ms);
   CHECK_FALSE(bench.machine.smmu().powered());
@@ -251,7 +253,8 @@ TEST_CASE("a context bank that was freed stays disabled after a resume") {
   auto gone = bench.attach(other);
   gone.reset();
   bench.suspend();
-  kept->iotlb_sync();
+  IotlbGather nothing;
+  kept->iotlb_sync(nothing);
   CHECK((bench.machine.smmu().read(0x8000, 4) & 1) == 1);
   CHECK(bench.machine.smmu().read(0x9000, 4) == 0);
 }

@@ -35,3 +35,11 @@ sidewinder_test(linux_dma_limits_test SOURCES dma_limits_test.cpp LIBS sidewinde
 sidewinder_test(linux_runtime_pm_test SOURCES runtime_pm_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_arm_smmu_power_test SOURCES arm_smmu_power_test.cpp LIBS sidewinder_plain_machine)
 sidewinder_test(linux_recording_bus_test SOURCES recording_bus_test.cpp LIBS sidewinder_plain_machine)
+
+add_library(sidewinder_smmuv3_machine STATIC ${PROJECT_SOURCE_DIR}/tests/support/smmuv3_machine.cpp
+                                             ${PROJECT_SOURCE_DIR}/models/sparse_store.cpp)
+target_link_libraries(sidewinder_smmuv3_machine PUBLIC sidewinder_linux sidewinder_smmuv3 PRIVATE sidewinder_options)
+foreach(source queue commands cmdq strtab cd probe reset domain tlb events)
+  sidewinder_test(linux_arm_smmu_v3_${source}_test SOURCES arm_smmu_v3_${source}_test.cpp LIBS sidewinder_smmuv3_machine)
+endforeach()
+sidewinder_test(linux_arm_smmu_v3_test SOURCES arm_smmu_v3_test.cpp LIBS sidewinder_smmuv3_machine)

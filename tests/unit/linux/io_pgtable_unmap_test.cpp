@@ -170,11 +170,12 @@ TEST_CASE("a flush queue's pages are not flushed one by one, tables and split bl
   Tables t;
   REQUIRE(t.map(0, 0, page, 2).status);
   REQUIRE(t.map(MiB2, 0, MiB2, 2).status);
-  CHECK(t.tables->unmap_pages(0, page, 1, true) == page);
-  CHECK(t.tables->unmap_pages(MiB2, MiB2, 1, true) == MiB2);
+  IotlbGather queued{.queued = true};
+  CHECK(t.tables->unmap_pages(0, page, 1, queued) == page);
+  CHECK(t.tables->unmap_pages(MiB2, MiB2, 1, queued) == MiB2);
   CHECK(t.flush.calls.empty());
-  CHECK(t.tables->unmap_pages(0, MiB2, 1, true) == MiB2);
-  CHECK(t.tables->unmap_pages(2 * MiB2 + page, page, 2, true) == 2 * page);
+  CHECK(t.tables->unmap_pages(0, MiB2, 1, queued) == MiB2);
+  CHECK(t.tables->unmap_pages(2 * MiB2 + page, page, 2, queued) == 2 * page);
   CHECK(t.flush.calls == std::vector{flushed_walk(0, MiB2), flushed_page(2 * MiB2 + page, page),
                                      flushed_page(2 * MiB2 + 2 * page, page)});
 }

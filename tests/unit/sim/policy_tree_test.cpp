@@ -30,8 +30,8 @@ DeviceTree with(sim::Policy policy) {
   return DeviceTree(sim::apply_policy(thread_tree(), policy, thread_profile(), 600 * MiB));
 }
 
-std::vector<std::uint16_t> sids(const kernel::DeviceNode& node) {
-  std::vector<std::uint16_t> ids;
+std::vector<std::uint32_t> sids(const kernel::DeviceNode& node) {
+  std::vector<std::uint32_t> ids;
   for (const kernel::IommuSpecifier& specifier : node.iommus) ids.push_back(specifier.sid);
   return ids;
 }
@@ -48,7 +48,7 @@ std::string child(const std::string& name) {
 }
 
 using Names = std::vector<std::string>;
-using Ids = std::vector<std::uint16_t>;
+using Ids = std::vector<std::uint32_t>;
 
 }  // namespace
 
