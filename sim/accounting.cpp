@@ -97,10 +97,19 @@ void Accounting::allocation_failed(std::size_t device, const vpu::FailedAllocati
 
 void Accounting::translated(unsigned /*tbu*/, const arch::Access& /*access*/,
                             const smmuv2::Translation& translation) {
-  using Action = smmuv2::Translation::Action;
-  if (answer_ && (answer_->action != Action::Forward || translation.action == Action::Forward)) return;
-  answer_ = {translation.action, translation.output, translation.bank.has_value(),
-             translation.fault.has_value()};
+  answered({translation.action == smmuv2::Translation::Action::Forward, translation.output,
+            translation.bank.has_value(), translation.fault.has_value()});
+}
+
+void Accounting::translated(unsigned /*tbu*/, const smmuv3::Transaction& /*transaction*/,
+                            const smmuv3::Translation& translation) {
+  answered({translation.action == smmuv3::Translation::Action::Forward, translation.output, false,
+            translation.fault.has_value()});
+}
+
+void Accounting::answered(const Answer& answer) {
+  if (answer_ && (!answer_->forwarded || answer.forwarded)) return;
+  answer_ = answer;
 }
 
 void Accounting::accessed(std::size_t device, const vpu::VpuAccess& access) {
@@ -109,7 +118,7 @@ void Accounting::accessed(std::size_t device, const vpu::VpuAccess& access) {
   tally.transferred_bytes += access.bytes;
   const Answer answer = answer_.value_or(Answer{});
   answer_.reset();
-  const bool terminated = answer.action != smmuv2::Translation::Action::Forward;
+  const bool terminated = !answer.forwarded;
   if (access.stream_id && is_direct(device, access)) {
     ++(terminated ? tally.untranslated.blocked : tally.untranslated.passed);
   } else if (!access.stream_id) {

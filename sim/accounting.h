@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "iommu/tlm/smmuv2_module.h"
+#include "iommu/tlm/smmuv3_module.h"
 #include "sim/profile.h"
 #include "sim/report.h"
 #include "vpu/driver/observer.h"
@@ -42,7 +43,7 @@ struct StreamTally {
   std::uint64_t allocation_failures = 0;
 };
 
-class Accounting : public tlm_shell::TranslationObserver {
+class Accounting : public tlm_shell::TranslationObserver, public tlm_shell::Smmuv3Observer {
  public:
   /// `profile` must outlive it.
   explicit Accounting(const SocProfile& profile);
@@ -53,6 +54,8 @@ class Accounting : public tlm_shell::TranslationObserver {
   [[nodiscard]] vpu::DriverObserver& driver_tap(std::size_t device);
 
   void translated(unsigned tbu, const arch::Access& access, const smmuv2::Translation& translation) override;
+  void translated(unsigned tbu, const smmuv3::Transaction& transaction,
+                  const smmuv3::Translation& translation) override;
 
   /// Of a device's stream, both by their place in the profile.
   [[nodiscard]] const StreamTally& stream(std::size_t device, std::size_t stream) const;
@@ -111,11 +114,12 @@ class Accounting : public tlm_shell::TranslationObserver {
 
   /// How the SMMU answered the access under way: its first piece, or the first that it did not let through.
   struct Answer {
-    smmuv2::Translation::Action action = smmuv2::Translation::Action::Forward;
+    bool forwarded = true;
     std::uint64_t output = 0;
-    bool in_bank = false;
+    bool in_bank = false;  ///< a context bank of an SMMUv2's
     bool faulted = false;
   };
+  void answered(const Answer& answer);
   std::optional<Answer> answer_;
 };
 

@@ -54,12 +54,16 @@ void fields(Archive& archive, SessionFailure& failure) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, ResourceUse& resource) {
+  archive(resource.used, resource.present);
+}
+
+template <typename Archive>
 void fields(Archive& archive, Figures& figures) {
   archive(figures.accesses, figures.faults_raised, figures.faults_logged, figures.misroutes,
           figures.untranslated, figures.own_faults, figures.collateral_aborts, figures.buffers_outside_window,
           figures.allocation_failures, figures.wasted_bytes, figures.sessions, figures.first_failure,
-          figures.context_banks_used, figures.context_banks_present, figures.stream_match_groups_used,
-          figures.stream_match_groups_present, figures.survival, figures.streams);
+          figures.context_banks, figures.stream_match_groups, figures.survival, figures.streams);
 }
 
 namespace {

@@ -79,10 +79,8 @@ Figures figures_of(const Report& report) {
         session.id, session.outcome, session.allocation_failure ? session.allocation_failure->error : "",
         outcome_text(session)};
   }
-  figures.context_banks_used = report.smmu.context_banks_used;
-  figures.context_banks_present = report.smmu.context_banks_present;
-  figures.stream_match_groups_used = report.smmu.stream_match_groups_used;
-  figures.stream_match_groups_present = report.smmu.stream_match_groups_present;
+  figures.context_banks = report.smmu.context_banks;
+  figures.stream_match_groups = report.smmu.stream_match_groups;
   figures.survival = report.survival;
   return figures;
 }

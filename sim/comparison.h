@@ -62,10 +62,8 @@ struct Figures {
   std::uint64_t wasted_bytes = 0;
   SessionFigures sessions;
   std::optional<SessionFailure> first_failure;
-  std::uint32_t context_banks_used = 0;
-  std::uint32_t context_banks_present = 0;
-  std::uint32_t stream_match_groups_used = 0;
-  std::uint32_t stream_match_groups_present = 0;
+  std::optional<ResourceUse> context_banks;  ///< none: an SMMUv3
+  std::optional<ResourceUse> stream_match_groups;
   SurvivalReport survival;
   std::vector<StreamFigures> streams;  ///< in the profile's order
 };

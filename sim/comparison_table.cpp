@@ -29,7 +29,7 @@ constexpr std::string_view legend =
   1st fail  the first session that failed, and why
   fit/done  sessions that started / that completed
   waste     MiB reserved though inside their streams' windows
-  SMR, CB   stream match groups and context banks in use
+  SMR, CB   stream match groups and context banks in use, of an SMMUv2
   probe     whether the bounds are there again when the devices are probed again
   share     whether they hold when a second device joins the group
 )";
@@ -40,6 +40,10 @@ std::string mark(const ComparisonRow& row) {
 
 std::string pair(std::uint64_t first, std::uint64_t second) {
   return first == 0 && second == 0 ? "-" : or_dash(first) + "/" + or_dash(second);
+}
+
+std::string used_cell(const std::optional<ResourceUse>& resource) {
+  return resource ? std::to_string(resource->used) : "-";
 }
 
 std::string failure_cell(const std::optional<SessionFailure>& failure) {
@@ -105,9 +109,8 @@ std::string run_table(const Comparison& comparison) {
                    failure_cell(figures.first_failure),
                    thousands(figures.sessions.fit()) + "/" + thousands(figures.sessions.completed),
                    figures.wasted_bytes == 0 ? "-" : mebibytes(figures.wasted_bytes),
-                   std::to_string(figures.stream_match_groups_used),
-                   std::to_string(figures.context_banks_used), to_text(figures.survival.reprobe),
-                   to_text(figures.survival.sharing)});
+                   used_cell(figures.stream_match_groups), used_cell(figures.context_banks),
+                   to_text(figures.survival.reprobe), to_text(figures.survival.sharing)});
   }
   return table.render(indent);
 }

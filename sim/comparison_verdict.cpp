@@ -58,7 +58,7 @@ auto session_rank(const Figures& figures) {
 }
 
 auto resource_rank(const Figures& figures) {
-  return std::tuple(figures.context_banks_used, figures.stream_match_groups_used, figures.wasted_bytes);
+  return std::tuple(figures.context_banks, figures.stream_match_groups, figures.wasted_bytes);
 }
 
 std::string sessions_text(const SessionFigures& sessions) {
@@ -74,9 +74,12 @@ std::string sessions_text(const SessionFigures& sessions) {
 }
 
 std::string resources_text(const Figures& figures) {
-  return counted(figures.context_banks_used, "context bank", "context banks") + ", " +
-         counted(figures.stream_match_groups_used, "stream match group", "stream match groups") + ", " +
-         mebibytes(figures.wasted_bytes) + " MiB wasted";
+  std::string text;
+  if (figures.context_banks)
+    text += counted(figures.context_banks->used, "context bank", "context banks") + ", ";
+  if (figures.stream_match_groups)
+    text += counted(figures.stream_match_groups->used, "stream match group", "stream match groups") + ", ";
+  return text + mebibytes(figures.wasted_bytes) + " MiB wasted";
 }
 
 /// Where the bounds are lost: "", "on re-probe", "when shared" or both.

@@ -204,19 +204,55 @@ Parsed global_registers(KernelLine line, std::string_view rest) {
   return line;
 }
 
+Parsed event_received(KernelLine line, std::string_view rest) {
+  if (!add_number(line, "event", take_until(rest, " "), 16) || rest != " received:")
+    return tl::unexpected<std::string>("event: `event 0x10 received:` would be right");
+  return line;
+}
+
+Parsed event_word(KernelLine line, std::string_view rest) {
+  if (rest.size() != 16 || !add_number(line, "word", rest, 16))
+    return tl::unexpected<std::string>("word of an event: 16 hexadecimal digits behind `0x` would be right");
+  return line;
+}
+
+/// `client` may be "(unassigned sid)".
+Parsed event_decoded(KernelLine line, std::string_view rest) {
+  add(line, "name", take_until(rest, " "));
+  const std::size_t client = rest.find(" sid: ");
+  if (!skip(rest, " client: ") || client == std::string_view::npos)
+    return tl::unexpected<std::string>(
+        "decoded event: `event: F_TRANSLATION client: DEVICE sid: 0x1940 ssid: 0 iova: 0x1000 ipa: 0` would "
+        "be "
+        "right");
+  add(line, "client", rest.substr(0, rest.find(" sid: ")));
+  rest.remove_prefix(rest.find(" sid: "));
+  while (!rest.empty()) {
+    skip(rest, " ");
+    const std::string_view name = take_until(rest, ":");
+    if (!skip(rest, ": ") || !add_number(line, name, take_until(rest, " "), 16))
+      return tl::unexpected<std::string>("decoded event: " + quoted(name) + " is not a number");
+  }
+  return line;
+}
+
 struct Form {
   std::string_view marker;
   KernelLineKind kind;
   Parsed (*parse)(KernelLine line, std::string_view rest);
+  std::string_view driver = {};  ///< whose lines alone begin so, where other drivers have such words too
 };
 
-constexpr std::array<Form, 6> forms{
+constexpr std::array<Form, 9> forms{
     {{"Unhandled context fault", KernelLineKind::ContextFault, context_fault},
      {"FSR    = ", KernelLineKind::FsrDecoded, fsr_decoded},
      {"FSYNR0 = ", KernelLineKind::Fsynr0Decoded, fsynr0_decoded},
      {"Blocked unknown Stream ID", KernelLineKind::UnknownStream, unknown_stream},
      {"Unexpected global fault", KernelLineKind::GlobalFault, global_fault},
-     {"GFSR ", KernelLineKind::GlobalRegisters, global_registers}}};
+     {"GFSR ", KernelLineKind::GlobalRegisters, global_registers},
+     {"event 0x", KernelLineKind::EventReceived, event_received, "arm-smmu-v3"},
+     {"\t0x", KernelLineKind::EventWord, event_word, "arm-smmu-v3"},
+     {"event: ", KernelLineKind::EventDecoded, event_decoded, "arm-smmu-v3"}}};
 
 Parsed callbacks_suppressed(KernelLine line, std::string_view rest) {
   const std::size_t colon = rest.find(": ");
@@ -258,7 +294,10 @@ Parsed parse_kernel_line(std::string_view text) {
   for (const Form& form : forms) {
     const std::size_t at = rest.find(form.marker);
     if (at == std::string_view::npos) continue;
-    if (!take_device(line, rest.substr(0, at))) {
+    const bool of_device = take_device(line, rest.substr(0, at));
+    if (!form.driver.empty() && (!of_device || line.field("driver")->text != form.driver))
+      return as_text(text);
+    if (!of_device) {
       return tl::unexpected<std::string>(quoted(trimmed(rest.substr(0, at))) + " before " +
                                          quoted(trimmed(form.marker)) +
                                          "; `[secs.usecs] arm-smmu 15000000.iommu: ` would be right");

@@ -23,6 +23,9 @@ enum class KernelLineKind : std::uint8_t {
   UnknownStream,        ///< Blocked unknown Stream ID ...
   GlobalFault,          ///< Unexpected global fault, ...
   GlobalRegisters,      ///< GFSR ..., GFSYNR0 ..., ...
+  EventReceived,        ///< arm-smmu-v3: event 0x.. received:
+  EventWord,            ///< one of the record's words behind it
+  EventDecoded,         ///< event: F_TRANSLATION client: ..., from 6.14
   CallbacksSuppressed,  ///< <function>: N callbacks suppressed
   Text,                 ///< anything else, compared as text
 };

@@ -24,12 +24,18 @@ struct PowerReport {
   std::uint64_t refused_registers = 0;  ///< the software's accesses that did
 };
 
+/// Of what an SMMUv2 has only so many.
+struct ResourceUse {
+  std::uint32_t used = 0;     ///< when the run ended
+  std::uint32_t present = 0;  ///< as the ID registers tell
+
+  friend auto operator<=>(const ResourceUse&, const ResourceUse&) = default;
+};
+
 struct SmmuReport {
-  std::string device;  ///< as dmesg names it: "15000000.iommu"
-  std::uint32_t context_banks_used = 0;
-  std::uint32_t context_banks_present = 0;  ///< SMMU_IDR1.NUMCB
-  std::uint32_t stream_match_groups_used = 0;
-  std::uint32_t stream_match_groups_present = 0;  ///< SMMU_IDR0.NUMSMRG
+  std::string device;                              ///< as dmesg names it: "15000000.iommu"
+  std::optional<ResourceUse> context_banks;        ///< SMMU_IDR1.NUMCB; none: an SMMUv3
+  std::optional<ResourceUse> stream_match_groups;  ///< SMMU_IDR0.NUMSMRG; none: an SMMUv3
   std::uint64_t tlb_lookups = 0;
   std::uint64_t tlb_hits = 0;
   std::uint64_t walks = 0;
@@ -115,8 +121,16 @@ struct ContextBankFaults {
   std::uint64_t multi = 0;                     ///< times FSR.MULTI was set
 };
 
+/// What an SMMUv3 did about its event queue.
+struct EventReport {
+  std::uint64_t recorded = 0;
+  std::uint64_t discarded = 0;  ///< for want of a writable queue
+  std::uint64_t stalled = 0;    ///< transactions that waited for the software's answer
+};
+
 struct FaultReport {
-  std::vector<ContextBankFaults> context_banks;  ///< by bank number
+  std::vector<ContextBankFaults> context_banks;  ///< by bank number; of an SMMUv2
+  std::optional<EventReport> events{};           ///< none: an SMMUv2
   std::uint64_t global_faults = 0;               ///< recorded in sGFSR
   std::uint64_t raised = 0;                      ///< transactions terminated by a fault, context or global
   std::uint64_t logged = 0;                      ///< fault reports that reached the kernel log

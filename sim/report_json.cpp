@@ -71,12 +71,15 @@ Json power_json(const PowerReport& power) {
   };
 }
 
+Json resource_json(const std::optional<ResourceUse>& resource) {
+  return resource ? Json{{"used", resource->used}, {"present", resource->present}} : Json(nullptr);
+}
+
 Json smmu_json(const SmmuReport& smmu) {
   return {
       {"device", smmu.device},
-      {"context_banks", {{"used", smmu.context_banks_used}, {"present", smmu.context_banks_present}}},
-      {"stream_match_groups",
-       {{"used", smmu.stream_match_groups_used}, {"present", smmu.stream_match_groups_present}}},
+      {"context_banks", resource_json(smmu.context_banks)},
+      {"stream_match_groups", resource_json(smmu.stream_match_groups)},
       {"tlb", {{"lookups", smmu.tlb_lookups}, {"hits", smmu.tlb_hits}, {"walks", smmu.walks}}},
       {"power", smmu.power ? power_json(*smmu.power) : Json(nullptr)},
   };
@@ -166,9 +169,14 @@ Json faults_json(const FaultReport& faults) {
                      {"terminated_while_pending", bank.terminated_while_pending},
                      {"multi", bank.multi}});
   }
+  Json events = nullptr;
+  if (faults.events)
+    events = {{"recorded", faults.events->recorded},
+              {"discarded", faults.events->discarded},
+              {"stalled", faults.events->stalled}};
   return {
       {"raised", faults.raised},        {"logged", faults.logged}, {"suppressed", faults.suppressed},
-      {"global", faults.global_faults}, {"context_banks", banks},
+      {"global", faults.global_faults}, {"context_banks", banks},  {"events", events},
   };
 }
 
@@ -197,10 +205,6 @@ Json session_json(const SessionReport& session) {
       {"frames", session.frames},
       {"allocated_bytes", session.allocated_bytes},
   };
-}
-
-Json used_of(std::uint32_t used, std::uint32_t present) {
-  return {{"used", used}, {"present", present}};
 }
 
 Json stream_figures_json(const StreamFigures& stream) {
@@ -254,8 +258,8 @@ Json figures_json(const Figures& figures) {
       {"allocation_failures", figures.allocation_failures},
       {"wasted_bytes", figures.wasted_bytes},
       {"sessions", session_figures_json(figures)},
-      {"context_banks", used_of(figures.context_banks_used, figures.context_banks_present)},
-      {"stream_match_groups", used_of(figures.stream_match_groups_used, figures.stream_match_groups_present)},
+      {"context_banks", resource_json(figures.context_banks)},
+      {"stream_match_groups", resource_json(figures.stream_match_groups)},
       {"survival", survival_json(figures.survival)},
       {"streams", streams},
   };

@@ -145,13 +145,16 @@ std::string heading(const Report& report, const Paint& paint) {
           ", Linux " + report.kernel + (report.backported ? ", backported" : "") + ", seed " +
           std::to_string(report.seed) + "\n";
   text += platform_text(report.used);
-  text += thousands(milliseconds / 1000) + "." + fraction + " s simulated; " + report.smmu.device + ": " +
-          std::to_string(report.smmu.context_banks_used) + " of " +
-          counted(report.smmu.context_banks_present, "context bank", "context banks") + ", " +
-          std::to_string(report.smmu.stream_match_groups_used) + " of " +
-          counted(report.smmu.stream_match_groups_present, "stream match group", "stream match groups") +
-          "\n";
-  return text;
+  text += thousands(milliseconds / 1000) + "." + fraction + " s simulated";
+  std::vector<std::string> resources;
+  const auto add = [&](const std::optional<ResourceUse>& resource, const char* one, const char* many) {
+    if (resource)
+      resources.push_back(std::to_string(resource->used) + " of " + counted(resource->present, one, many));
+  };
+  add(report.smmu.context_banks, "context bank", "context banks");
+  add(report.smmu.stream_match_groups, "stream match group", "stream match groups");
+  if (!resources.empty()) text += "; " + report.smmu.device + ": " + join(resources);
+  return text + "\n";
 }
 
 std::string power_text(const SmmuReport& smmu, std::uint64_t simulated_ns) {
@@ -254,10 +257,17 @@ bool any_fault(const FaultReport& faults) {
          std::any_of(faults.context_banks.begin(), faults.context_banks.end(), has_fault);
 }
 
+std::string event_text(const EventReport& events) {
+  return counted(events.recorded, "event", "events") + " recorded, " + thousands(events.discarded) +
+         " discarded, " + counted(events.stalled, "stall", "stalls") + "\n";
+}
+
 std::string fault_table(const FaultReport& faults) {
-  std::string text = "  " + thousands(faults.raised) + " raised, " + thousands(faults.logged) + " logged, " +
-                     thousands(faults.suppressed) + " suppressed by the rate limit; " +
-                     counted(faults.global_faults, "global fault", "global faults") + " recorded\n";
+  std::string text =
+      "  " + thousands(faults.raised) + " raised, " + thousands(faults.logged) + " logged, " +
+      thousands(faults.suppressed) + " suppressed by the rate limit; " +
+      (faults.events ? event_text(*faults.events)
+                     : counted(faults.global_faults, "global fault", "global faults") + " recorded\n");
   if (faults.context_banks.empty()) return text;
 
   TextTable table({{"bank"}, {"of", left}, {"recorded"}, {"terminated while pending"}, {"MULTI"}});

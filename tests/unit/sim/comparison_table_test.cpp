@@ -71,14 +71,25 @@ TEST_CASE("the widest row there may be stays within 160 columns") {
   figures.misroutes = {999'999, 999'999, 999'999, 999'999};
   figures.untranslated = {999'999, 999'999};
   figures.wasted_bytes = std::uint64_t{3500} << 20;
-  figures.stream_match_groups_used = 128;
-  figures.context_banks_used = 128;
+  figures.stream_match_groups->used = 128;
+  figures.context_banks->used = 128;
   comparison.rows = {wide};
   std::istringstream lines(to_table(comparison, false));
   for (std::string line; std::getline(lines, line) && line.find("Verdict") == std::string::npos;) {
     INFO(line);
     CHECK(line.size() <= 160);
   }
+}
+
+TEST_CASE("of an SMMUv3 no stream match groups and context banks are counted") {
+  Comparison comparison = sample_comparison();
+  ComparisonRow row = clean_row("none");
+  row.figures.context_banks.reset();
+  row.figures.stream_match_groups.reset();
+  comparison.rows = {row};
+  const std::string table = to_table(comparison, false);
+  CHECK_THAT(table, Contains(" -   -   "));
+  CHECK_THAT(table, !Contains("context bank,") && !Contains("context banks,"));
 }
 
 TEST_CASE("why the first session failed, in a word") {

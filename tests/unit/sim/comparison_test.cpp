@@ -33,10 +33,8 @@ TEST_CASE("a run's figures are its report's, its streams' summed up") {
   CHECK(figures.buffers_outside_window == 15);
   CHECK(figures.allocation_failures == 101);
   CHECK(figures.wasted_bytes == 100 * MiB);
-  CHECK(figures.context_banks_used == 4);
-  CHECK(figures.context_banks_present == 96);
-  CHECK(figures.stream_match_groups_used == 4);
-  CHECK(figures.stream_match_groups_present == 128);
+  CHECK(figures.context_banks == ResourceUse{4, 96});
+  CHECK(figures.stream_match_groups == ResourceUse{4, 128});
   CHECK(figures.survival.reprobe == Survival::Kept);
   CHECK(figures.survival.sharing == Survival::Lost);
 }

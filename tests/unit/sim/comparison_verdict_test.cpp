@@ -119,8 +119,8 @@ TEST_CASE("one that kept its windows is praised with what it needs") {
 TEST_CASE("of several, those that fit most sessions come first, then those that need least") {
   const ComparisonRow fewer_sessions =
       with(clean_row("a"), [](Figures& f) { f.sessions = {12, 10, 0, 2, 0, 0}; });
-  const ComparisonRow more_banks = with(clean_row("b"), [](Figures& f) { f.context_banks_used = 5; });
-  const ComparisonRow more_groups = with(clean_row("c"), [](Figures& f) { f.stream_match_groups_used = 6; });
+  const ComparisonRow more_banks = with(clean_row("b"), [](Figures& f) { f.context_banks->used = 5; });
+  const ComparisonRow more_groups = with(clean_row("c"), [](Figures& f) { f.stream_match_groups->used = 6; });
   const ComparisonRow more_waste = with(clean_row("d"), [](Figures& f) { f.wasted_bytes = 1U << 20; });
   const ComparisonRow least = clean_row("e");
   const std::string kept = " kept every buffer and access inside its block's window; ";

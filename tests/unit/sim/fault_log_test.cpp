@@ -114,6 +114,44 @@ TEST_CASE("global faults, in both forms, and their registers") {
                                       "gfsynr2=0x00000000"});
 }
 
+TEST_CASE("an SMMUv3's event, the words of its record, and what newer kernels make of them") {
+  const KernelLine event = parsed("[    0.281000] arm-smmu-v3 9050000.iommu: event 0x10 received:");
+  CHECK(event.kind == KernelLineKind::EventReceived);
+  CHECK(fields_of(event) ==
+        Texts{"time=0.281000", "driver=arm-smmu-v3", "device=9050000.iommu", "event=0x10"});
+  CHECK(event.field("event")->value == 0x10);
+  const KernelLine word = parsed("[    0.281000] arm-smmu-v3 9050000.iommu: \t0x0000194000000010");
+  CHECK(word.kind == KernelLineKind::EventWord);
+  CHECK(word.field("word")->value == 0x0000'1940'0000'0010);
+  const KernelLine decoded = parsed(
+      "arm-smmu-v3 9050000.iommu: event: F_TRANSLATION client: (unassigned sid) sid: 0x1940 ssid: 0 iova: "
+      "0x25000000 ipa: 0");
+  CHECK(decoded.kind == KernelLineKind::EventDecoded);
+  CHECK(fields_of(decoded) == Texts{"driver=arm-smmu-v3", "device=9050000.iommu", "name=F_TRANSLATION",
+                                    "client=(unassigned sid)", "sid=0x1940", "ssid=0", "iova=0x25000000",
+                                    "ipa=0"});
+  CHECK(decoded.field("iova")->value == 0x2500'0000);
+  const KernelLine fetch =
+      parsed("arm-smmu-v3 a.iommu: event: F_STE_FETCH client: b sid: 0x1 ssid: 0x2 fetch_addr: 0x1000");
+  CHECK(fetch.field("fetch_addr")->value == 0x1000);
+  CHECK(parsed("arm-smmu-v3 a.iommu: event: C_BAD_STE client: b sid: 0x1 ssid: 0").kind ==
+        KernelLineKind::EventDecoded);
+  // Others have events too.
+  CHECK(parsed("input device0: event 0x3").kind == KernelLineKind::Text);
+  CHECK(parsed("event: of nobody").kind == KernelLineKind::Text);
+  CHECK(parsed("input device0: event: x").kind == KernelLineKind::Text);
+}
+
+TEST_CASE("an SMMUv3's line that does not go on as an event is an error") {
+  CHECK_THAT(error_of("arm-smmu-v3 a.iommu: event 0x10"), StartsWith("event: `event 0x10 received:`"));
+  CHECK_THAT(error_of("arm-smmu-v3 a.iommu: event 0xzz received:"), StartsWith("event: "));
+  CHECK_THAT(error_of("arm-smmu-v3 a.iommu: \t0x10"), StartsWith("word of an event: 16 hexadecimal"));
+  CHECK_THAT(error_of("arm-smmu-v3 a.iommu: event: F_X client sid: 1"),
+             StartsWith("decoded event: `event: "));
+  CHECK_THAT(error_of("arm-smmu-v3 a.iommu: event: F_X client: a sid: zz"),
+             StartsWith("decoded event: `sid` is not a number"));
+}
+
 TEST_CASE("what the rate limit suppressed") {
   const KernelLine line = parsed("[    5.000001] arm_smmu_context_fault: 12 callbacks suppressed");
   CHECK(line.kind == KernelLineKind::CallbacksSuppressed);

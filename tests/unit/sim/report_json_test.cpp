@@ -91,6 +91,16 @@ TEST_CASE("what did not happen is null, and its key is there") {
   CHECK(Json::parse(to_json(powered))["smmu"].at("power").is_null());
   CHECK(Json::parse(to_json(powered))["platform"]["smmu"].at("enabled_power_domain").is_null());
 
+  Report v3 = sample_report();
+  v3.smmu.context_banks.reset();
+  v3.smmu.stream_match_groups.reset();
+  v3.faults.events = EventReport{40, 3, 2};
+  CHECK(Json::parse(to_json(v3))["smmu"].at("context_banks").is_null());
+  CHECK(Json::parse(to_json(v3))["smmu"].at("stream_match_groups").is_null());
+  CHECK(Json::parse(to_json(v3))["faults"]["events"] ==
+        Json::parse(R"({"recorded": 40, "discarded": 3, "stalled": 2})"));
+  CHECK(Json::parse(to_json(sample_report()))["faults"].at("events").is_null());
+
   Report unbounded = sample_report();
   unbounded.survival = {};
   CHECK(Json::parse(to_json(unbounded))["survival"] == Json::parse(R"({"reprobe": null, "sharing": null})"));

@@ -79,6 +79,18 @@ TEST_CASE("the head says which nodes of the device tree are used, and what the p
                       "device /soc@0/a@1 (v,a)\n"));
 }
 
+TEST_CASE("of an SMMUv3 there are events, and neither context banks nor stream match groups") {
+  Report report = sample_report();
+  report.smmu.context_banks.reset();
+  report.smmu.stream_match_groups.reset();
+  report.faults.context_banks.clear();
+  report.faults.events = EventReport{1234, 5, 1};
+  const std::string table = to_table(report, false);
+  CHECK_THAT(table, Contains("\n1.250 s simulated\n"));
+  CHECK_THAT(table, Contains("; 1,234 events recorded, 5 discarded, 1 stall\n"));
+  CHECK_THAT(table, !Contains("global fault"));
+}
+
 TEST_CASE("many StreamIDs take several lines") {
   Report report = clean_report();
   report.used.devices = {{"/soc@0/a@1", "v,a", false, {}}};

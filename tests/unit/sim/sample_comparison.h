@@ -23,10 +23,8 @@ inline ComparisonRow clean_row(const std::string& policy, const std::string& ker
   figures.accesses = 30'000;
   figures.sessions.total = 12;
   figures.sessions.completed = 12;
-  figures.context_banks_used = 4;
-  figures.context_banks_present = 61;
-  figures.stream_match_groups_used = 5;
-  figures.stream_match_groups_present = 79;
+  figures.context_banks = ResourceUse{4, 61};
+  figures.stream_match_groups = ResourceUse{5, 79};
   StreamFigures non_pixel;
   non_pixel.name = "non-pixel";
   non_pixel.device = "aa00000.video-codec:non-pixel";

@@ -44,8 +44,13 @@ inline Report sample_report() {
   report.used = {"/soc@0/iommu@15000000", "arm,mmu-500", false, true, {}};
   report.used.devices.push_back(
       {"/soc@0/video-codec@aa00000", "qcom,sm8250-venus", true, {{0x2100, 0x400}, {0x2110, 0}}});
-  report.smmu = {
-      "15000000.iommu", 4, 96, 4, 128, 5'000'000, 4'900'000, 100'000, PowerReport{3, 2, 1'016'000'000, 0, 0}};
+  report.smmu = {"15000000.iommu",
+                 ResourceUse{4, 96},
+                 ResourceUse{4, 128},
+                 5'000'000,
+                 4'900'000,
+                 100'000,
+                 PowerReport{3, 2, 1'016'000'000, 0, 0}};
 
   StreamReport pixel;
   pixel.name = "pixel";
