@@ -85,6 +85,9 @@ void check_regions(const Scenario& scenario, const PlatformDescription& descript
 constexpr unsigned most_banks = 128;  // IHI 0062 SMMU_IDR1.NUMCB
 
 smmuv2::Config smmu_config(const Scenario& scenario, const kernel::SmmuNode& node) {
+  if (node.model == kernel::SmmuModel::Smmuv3)
+    throw tree_error(scenario, node.path,
+                     "is an SMMUv3 (arm,smmu-v3): the SMMU of a platform must be an SMMUv2");
   const SmmuProfile& profile = scenario.profile.smmu;
   const SourceLine where{scenario.profile.file.string(), 0};
   constexpr std::uint64_t smallest = std::uint64_t{4} * smmuv2::register_page;

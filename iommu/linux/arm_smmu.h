@@ -35,7 +35,7 @@ struct ArmSmmuPlatform {
   std::uint64_t size = 0;
   std::vector<unsigned> global_irqs;
   std::vector<unsigned> context_irqs;  ///< by context bank
-  SmmuModel model = SmmuModel::Mmu500;
+  SmmuModel model = SmmuModel::Mmu500;  ///< not Smmuv3
   SmmuImplementation implementation = SmmuImplementation::Arm;
   std::optional<PowerDomain> power_domain{};  ///< only then it suspends at run time
   bool dma_coherent = false;

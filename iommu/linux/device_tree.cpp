@@ -42,8 +42,47 @@ DeviceNode common_parts(const Node& node) {
   device.iommus = of::iommus_of(node);
   device.has_iommu_map = node.has("iommu-map");
   device.dma_coherent = of::dma_coherent(node);
+  device.dma_can_stall = node.has("dma-can-stall");
+  device.pasid_bits = node.cell("pasid-num-bits").value_or(0);
   device.status = node.text("status", "okay");
   return device;
+}
+
+/// arm_smmu_device_dt_probe() of arm-smmu-v3, and what arm_smmu_device_probe() asks for by name.
+Smmuv3Node read_smmuv3(const Node& node) {
+  const std::vector<Interrupt> all = of::interrupts_of(node);
+  const auto named = [&](const char* name) -> std::optional<Interrupt> {
+    const std::optional<std::size_t> place = node.index_of("interrupt-names", name);
+    if (!place) return std::nullopt;
+    if (*place >= all.size()) {
+      throw node.error("interrupt-names has " + std::string(name) + " at place " +
+                       std::to_string(*place + 1) + ", but there are " + std::to_string(all.size()) +
+                       " interrupts");
+    }
+    return all[*place];
+  };
+  return {.combined = named("combined"),
+          .eventq = named("eventq"),
+          .priq = named("priq"),
+          .gerror = named("gerror"),
+          .cmdq_sync = named("cmdq-sync"),
+          .broken_prefetch = node.has("hisilicon,broken-prefetch-cmd"),
+          .page0_only = node.has("cavium,cn9900-broken-page1-regspace")};
+}
+
+/// arm_smmu_device_dt_probe() and arm_smmu_device_probe() of arm-smmu refuse the same.
+void read_smmuv2_interrupts(const Node& node, SmmuNode& smmu) {
+  const std::optional<std::uint32_t> global = node.cell("#global-interrupts");
+  if (!global)
+    throw node.error("#global-interrupts is missing: it must say how many of the interrupts are global");
+  const std::vector<Interrupt> all = of::interrupts_of(node);
+  if (all.size() <= *global) {
+    throw node.error("has " + std::to_string(all.size()) + " interrupts, " + std::to_string(*global) +
+                     " of them global: it must have at least one more, for a context bank");
+  }
+  const auto first_context = all.begin() + static_cast<std::ptrdiff_t>(*global);
+  smmu.global_interrupts.assign(all.begin(), first_context);
+  smmu.context_interrupts.assign(first_context, all.end());
 }
 
 SmmuNode read_smmu(const Node& node, const of::SmmuMatch& match) {
@@ -59,19 +98,10 @@ SmmuNode read_smmu(const Node& node, const of::SmmuMatch& match) {
   smmu.stream_match_mask = of::stream_match_mask(node);
   smmu.dma_coherent = of::dma_coherent(node);
   smmu.power_domain = of::power_domain_of(node);
-
-  // arm_smmu_device_dt_probe() and arm_smmu_device_probe() refuse the same.
-  const std::optional<std::uint32_t> global = node.cell("#global-interrupts");
-  if (!global)
-    throw node.error("#global-interrupts is missing: it must say how many of the interrupts are global");
-  const std::vector<Interrupt> all = of::interrupts_of(node);
-  if (all.size() <= *global) {
-    throw node.error("has " + std::to_string(all.size()) + " interrupts, " + std::to_string(*global) +
-                     " of them global: it must have at least one more, for a context bank");
-  }
-  const auto first_context = all.begin() + static_cast<std::ptrdiff_t>(*global);
-  smmu.global_interrupts.assign(all.begin(), first_context);
-  smmu.context_interrupts.assign(first_context, all.end());
+  if (match.model == SmmuModel::Smmuv3)
+    smmu.v3 = read_smmuv3(node);
+  else
+    read_smmuv2_interrupts(node, smmu);
   return smmu;
 }
 
@@ -79,20 +109,16 @@ SmmuNode read_smmu(const Node& node) {
   return read_smmu(node, of::smmu_match(node).value_or(of::SmmuMatch{}));
 }
 
-/// Available SMMUv2s; throws when there is none.
+/// Available SMMUv2s, or else SMMUv3s; throws when there is none.
 std::vector<Node> smmus_of(const void* fdt) {
   std::vector<Node> smmus;
-  std::optional<Node> smmuv3;
+  std::vector<Node> smmuv3s;
   for_each_node(fdt, [&](const Node& node) {
-    const std::vector<std::string> names = node.compatible();
     if (!node.available()) return;
-    if (of::smmu_match(node)) {
-      smmus.push_back(node);
-    } else if (std::find(names.begin(), names.end(), "arm,smmu-v3") != names.end() && !smmuv3) {
-      smmuv3 = node;
-    }
+    if (const std::optional<of::SmmuMatch> match = of::smmu_match(node))
+      (match->model == SmmuModel::Smmuv3 ? smmuv3s : smmus).push_back(node);
   });
-  if (smmus.empty() && smmuv3) throw smmuv3->error("is " + of::not_an_smmu(*smmuv3));
+  if (smmus.empty()) smmus = std::move(smmuv3s);
   if (smmus.empty()) {
     throw DeviceTreeError(
         "/", "has no SMMU: there must be an available node compatible with " + of::smmu_compatibles());

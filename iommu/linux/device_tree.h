@@ -33,11 +33,12 @@ class DeviceTree {
   /// What the kernel sets aside at boot (fdt_scan_reserved_mem()).
   [[nodiscard]] ReservedMemory reserved_memory() const;
 
-  /// The available SMMUv2 whose phandle the nodes at `devices` have in `iommus`; with no such reference, the
-  /// only one there is. Throws when there is none or the devices refer to several.
+  /// The available SMMU whose phandle the nodes at `devices` have in `iommus`; with no such reference, the
+  /// only one there is, where SMMUv3s count only without an SMMUv2. Throws when there is none or the devices
+  /// refer to several.
   [[nodiscard]] SmmuNode smmu(std::span<const std::string> devices) const;
 
-  /// The available SMMUv2 with this phandle, for the devices that `iommu-map` puts behind it.
+  /// The available SMMU with this phandle, for the devices that `iommu-map` puts behind it.
   [[nodiscard]] SmmuNode smmu_at(std::uint32_t phandle) const;
 
   /// The node at a full path, which has registers.

@@ -60,7 +60,9 @@ struct DeviceNode {
   std::vector<IommuSpecifier> iommus;  ///< no StreamID twice; empty: DMA goes untranslated
   bool has_iommu_map = false;
   bool dma_coherent = false;  ///< its own or inherited from its bus
-  std::string status;         ///< "okay" when the property is absent
+  bool dma_can_stall = false;
+  std::uint32_t pasid_bits = 0;  ///< pasid-num-bits
+  std::string status;            ///< "okay" when the property is absent
 
   [[nodiscard]] bool available() const { return status == "okay" || status == "ok"; }
 };
@@ -69,12 +71,24 @@ struct DeviceNode {
 enum class SmmuModel : std::uint8_t {
   Smmuv2,  ///< arm,smmu-v2 and qcom,smmu-v2
   Mmu500,  ///< arm,mmu-500
+  Smmuv3,  ///< arm,smmu-v3, another driver's (arm-smmu-v3)
 };
 
 /// Whose quirks the driver adds (arm-smmu-impl.c, arm-smmu-qcom.c).
 enum class SmmuImplementation : std::uint8_t {
   Arm,
   Qualcomm,  ///< qcom_smmu_impl_of_match, as of 6.12; 6.1 knows fewer of them
+};
+
+/// What only an SMMUv3's node has.
+struct Smmuv3Node {
+  std::optional<Interrupt> combined;  ///< these by interrupt-names
+  std::optional<Interrupt> eventq;
+  std::optional<Interrupt> priq;
+  std::optional<Interrupt> gerror;
+  std::optional<Interrupt> cmdq_sync;  ///< Linux polls instead
+  bool broken_prefetch = false;        ///< hisilicon,broken-prefetch-cmd
+  bool page0_only = false;             ///< cavium,cn9900-broken-page1-regspace
 };
 
 struct SmmuNode {
@@ -85,12 +99,13 @@ struct SmmuNode {
   SmmuImplementation implementation = SmmuImplementation::Arm;
   std::string compatible;  ///< the string that `model` is of
   PhysRange reg;
-  std::uint32_t iommu_cells = 0;  ///< 1, or 2 with a mask in each specifier
+  std::uint32_t iommu_cells = 0;  ///< 1, or with an SMMUv2 2 with a mask in each specifier
   std::uint16_t stream_match_mask = 0;
-  std::vector<Interrupt> global_interrupts;   ///< the first #global-interrupts
-  std::vector<Interrupt> context_interrupts;  ///< the others, by context bank
+  std::vector<Interrupt> global_interrupts;   ///< the first #global-interrupts; of an SMMUv2
+  std::vector<Interrupt> context_interrupts;  ///< the others, by context bank; of an SMMUv2
   std::optional<PowerDomain> power_domain;    ///< its only one: with several, as with none, it has none
   bool dma_coherent = false;
+  Smmuv3Node v3;
 };
 
 /// How the kernel reads `iommu-map` (of_map_id()).

@@ -91,7 +91,10 @@ Status configure_device(Device& device, const DeviceTree& tree, const std::strin
     for (const IommuSpecifier& specifier : tree.node(path).iommus)
       device.streams.push_back(stream(specifier));
   }
-  device.dma_coherent = tree.node(path).dma_coherent;
+  const DeviceNode node = tree.node(path);
+  device.dma_coherent = node.dma_coherent;
+  device.dma_can_stall = node.dma_can_stall;
+  device.pasid_bits = node.pasid_bits;
   device.reserved_regions.assign(1, arm_smmu_msi_region());  // arm_smmu_get_resv_regions()
   if (!function) add_reserved_regions(device, tree, path, bindings, log);
   return {};

@@ -13,11 +13,12 @@ struct KnownSmmu {
   SmmuModel model;
 };
 
-/// Of arm_smmu_of_match, the SMMUv2s that are not another vendor's.
-constexpr std::array<KnownSmmu, 3> known_smmus{{
+/// Of arm_smmu_of_match of both drivers, the SMMUs that are not another vendor's.
+constexpr std::array<KnownSmmu, 4> known_smmus{{
     {"arm,mmu-500", SmmuModel::Mmu500},
     {"arm,smmu-v2", SmmuModel::Smmuv2},
     {"qcom,smmu-v2", SmmuModel::Smmuv2},
+    {"arm,smmu-v3", SmmuModel::Smmuv3},
 }};
 
 /// qcom_smmu_impl_of_match, but for msm8996: there the GPU's alone gets an implementation.
@@ -44,9 +45,16 @@ std::uint16_t sixteen_bits(const Node& node, std::uint32_t value, const char* wh
   return static_cast<std::uint16_t>(value);
 }
 
-/// arm_smmu_of_xlate(): a mask cell of its own, or the controller's.
+bool is_smmuv3(const Node& smmu) {
+  const std::optional<SmmuMatch> match = smmu_match(smmu);
+  return match && match->model == SmmuModel::Smmuv3;
+}
+
+/// arm_smmu_of_xlate(): of an SMMUv2 with a mask cell of its own, or the controller's; of an SMMUv3 with
+/// none.
 IommuSpecifier xlate(const Node& node, const Node& smmu, std::uint32_t phandle, std::uint32_t id,
                      std::optional<std::uint32_t> mask) {
+  if (is_smmuv3(smmu)) return {phandle, id, 0};
   return {phandle, sixteen_bits(node, id, "StreamID"),
           mask ? sixteen_bits(node, *mask, "StreamID mask") : stream_match_mask(smmu)};
 }
@@ -80,12 +88,9 @@ std::optional<SmmuMatch> smmu_match(const Node& node) {
 }
 
 std::string not_an_smmu(const Node& node) {
-  const std::vector<std::string> names = node.compatible();
-  if (std::find(names.begin(), names.end(), "arm,smmu-v3") != names.end())
-    return "an SMMUv3 (arm,smmu-v3): the SMMU must be an SMMUv2 (" + smmu_compatibles() + ")";
   std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return "not an SMMUv2 (" + smmu_compatibles() + ") but " +
+  for (const std::string& name : node.compatible()) list += (list.empty() ? "" : ", ") + name;
+  return "not an SMMU (" + smmu_compatibles() + ") but " +
          (list.empty() ? "a node without compatible" : list);
 }
 
@@ -100,10 +105,11 @@ std::string smmu_compatibles() {
 
 std::uint32_t iommu_cells(const Node& smmu) {
   const std::optional<std::uint32_t> cells = smmu.cell("#iommu-cells");
-  if (!cells) throw smmu.error("#iommu-cells is missing: it must be 1 or 2");
-  if (*cells != 1 && *cells != 2) {
-    throw smmu.error("#iommu-cells is " + std::to_string(*cells) + ": it must be 1 or 2");
-  }
+  const bool smmuv3 = is_smmuv3(smmu);
+  const char* const right = smmuv3 ? ": it must be 1" : ": it must be 1 or 2";
+  if (!cells) throw smmu.error(std::string("#iommu-cells is missing") + right);
+  if (*cells != 1 && (smmuv3 || *cells != 2))
+    throw smmu.error("#iommu-cells is " + std::to_string(*cells) + right);
   return *cells;
 }
 
@@ -130,9 +136,9 @@ std::optional<IommuSpecifier> map_specifier(const Node& node, std::uint32_t phan
   const Node target = node.referenced(phandle, "iommu-map");
   // An older kernel takes cells of a newer form for a phandle; of_iommu_xlate() finds no driver for it.
   if (!target.available() || !smmu_match(target)) return std::nullopt;
-  if (output.empty() || output.size() > 2) {
+  if (output.empty() || output.size() > 2)
     throw target.error("#iommu-cells is " + std::to_string(output.size()) + ": it must be 1 or 2");
-  }
+  if (output.size() == 2 && is_smmuv3(target)) throw target.error("#iommu-cells is 2: it must be 1");
   return xlate(node, target, phandle, output[0] + offset,
                output.size() == 2 ? std::optional(output[1] + offset) : std::nullopt);
 }

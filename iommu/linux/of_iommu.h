@@ -20,13 +20,13 @@ struct SmmuMatch {
   std::string compatible;
 };
 
-/// Nothing for a node that is no SMMUv2.
+/// Nothing for a node that is no SMMU.
 [[nodiscard]] std::optional<SmmuMatch> smmu_match(const Node& node);
 
-/// What a node is instead of an SMMUv2, for "which is ...".
+/// What a node is instead of an SMMU, for "which is ...".
 [[nodiscard]] std::string not_an_smmu(const Node& node);
 
-/// Which compatible strings an SMMUv2 may have, for a message.
+/// Which compatible strings an SMMU may have, for a message.
 [[nodiscard]] std::string smmu_compatibles();
 
 [[nodiscard]] std::uint32_t iommu_cells(const Node& smmu);

@@ -41,8 +41,9 @@ std::vector<std::string> some_paths(const void* fdt) {
 }
 
 void check(const SmmuNode& smmu) {
-  require(smmu.iommu_cells == 1 || smmu.iommu_cells == 2);
-  require(!smmu.context_interrupts.empty());
+  const bool smmuv3 = smmu.model == SmmuModel::Smmuv3;
+  require(smmu.iommu_cells == 1 || (smmu.iommu_cells == 2 && !smmuv3));
+  require(smmu.context_interrupts.empty() == smmuv3);
   require(smmu.reg.size != 0);
 }
 

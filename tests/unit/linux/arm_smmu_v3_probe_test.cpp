@@ -99,8 +99,8 @@ TEST_CASE("address sizes: IDR5.OAS, and 40 bits of IPA at least with AArch32") {
 }
 
 TEST_CASE("Arm's errata take features back") {
-  const std::uint32_t both = idr0 | 1 | 1 << 14;
-  const auto features = [both](std::uint32_t iidr) {
+  constexpr std::uint32_t both = idr0 | 1 | 1 << 14;
+  const auto features = [](std::uint32_t iidr) {
     const std::string text = Parts().with(0, both).with(0x18, iidr).summary();
     return text.substr(text.find("0x"));
   };

@@ -63,7 +63,7 @@ TEST_CASE("a queue's indices advance over the end and keep the overflow flag") {
 TEST_CASE("a queue takes as much contiguous memory as there is, and says so") {
   Smmuv3Host host;
   const ArmSmmuV3Io io{.bus = &host.machine, .log = &host.log, .name = "9050000.iommu"};
-  const std::uint64_t some = GENERATE(4, 1);
+  const std::uint64_t some = GENERATE(as<std::uint64_t>{}, 4, 1);
   const kernel::PhysRange memory{Smmuv3Machine::memory_base, some * 0x1000};
   kernel::PageAllocator pages(host.machine, std::span(&memory, 1), 0.0, 1);
   ArmSmmuV3Queue queue;

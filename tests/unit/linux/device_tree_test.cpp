@@ -240,7 +240,7 @@ TEST_CASE("a tree without an SMMU") {
   CHECK(board.tree().smmu({}).path == smmu_path);
   const std::string none =
       "/: has no SMMU: there must be an available node compatible with arm,mmu-500, "
-      "arm,smmu-v2 or qcom,smmu-v2";
+      "arm,smmu-v2, qcom,smmu-v2 or arm,smmu-v3";
   board.set_text(smmu_path, "status", "disabled");
   CHECK(smmu_error(board) == none);
   board.set_text(smmu_path, "status", "okay");
@@ -474,8 +474,8 @@ TEST_CASE("iommus that cannot be used") {
   CHECK(smmu_error(board) == video_error(board));
   board.set(video_path, "iommus", {timer_phandle, 0x1940, 0});
   CHECK(video_error(board) == video_path +
-                                  ": iommus refers to /soc@0/timer@1, which is not an SMMUv2 (arm,mmu-500, "
-                                  "arm,smmu-v2 or qcom,smmu-v2) but a node without compatible");
+                                  ": iommus refers to /soc@0/timer@1, which is not an SMMU (arm,mmu-500, "
+                                  "arm,smmu-v2, qcom,smmu-v2 or arm,smmu-v3) but a node without compatible");
   board.set(video_path, "iommus", {77, 0x1940, 0});
   CHECK(video_error(board) == video_path + ": iommus refers to phandle 0x4d, which no node has");
   board.set(video_path, "iommus", {smmu_phandle, 0x1940});

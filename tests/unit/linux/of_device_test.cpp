@@ -91,6 +91,16 @@ TEST_CASE("a device's streams are its iommus, its limits those of its bus") {
   CHECK(own_regions(device).empty());
 }
 
+TEST_CASE("a device says whether it can stall, and how wide its SubstreamIDs are") {
+  Bench bench;
+  const Device can = bench.configured(board("dma-can-stall; pasid-num-bits = <10>;"), video, {});
+  CHECK(can.dma_can_stall);
+  CHECK(can.pasid_bits == 10);
+  const Device cannot = bench.configured(board(""), video, {});
+  CHECK_FALSE(cannot.dma_can_stall);
+  CHECK(cannot.pasid_bits == 0);
+}
+
 TEST_CASE("a synthetic child has the streams of its function, and no reserved regions") {
   Bench bench;
   const DeviceTree tree =
