@@ -43,11 +43,11 @@ class DmiTable {
   template <typename Matches, typename Withdraw>
   void take_if(Matches matches, Withdraw withdraw) {
     std::size_t kept = 0;
-    for (std::size_t index = 0; index < grants_.size(); ++index) {
-      if (matches(grants_[index]))
-        withdraw(grants_[index]);
+    for (const DmiGrant& grant : grants_) {
+      if (matches(grant))
+        withdraw(grant);
       else
-        grants_[kept++] = grants_[index];
+        grants_[kept++] = grant;
     }
     grants_.resize(kept);
   }

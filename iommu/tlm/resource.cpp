@@ -10,7 +10,7 @@ using sc_core::sc_time;
 
 namespace {
 
-void count(ResourceStatistics& statistics, const sc_time& wanted, const sc_time& begin, std::uint64_t uses) {
+void note(ResourceStatistics& statistics, const sc_time& wanted, const sc_time& begin, std::uint64_t uses) {
   statistics.uses += uses;
   if (begin <= wanted) return;
   statistics.waited += uses;
@@ -22,10 +22,10 @@ void count(ResourceStatistics& statistics, const sc_time& wanted, const sc_time&
 sc_time Lane::use(const sc_time& time, const sc_time& duration) {
   statistics_.busy += duration;
   if (busy_.empty() || duration == sc_core::SC_ZERO_TIME) {
-    count(statistics_, time, time, 1);
+    note(statistics_, time, time, 1);
     return time + duration;
   }
-  const sc_time now = sc_core::sc_time_stamp();
+  const sc_time& now = sc_core::sc_time_stamp();
   Server* chosen = nullptr;
   std::size_t place = 0;
   sc_time begin;
@@ -44,14 +44,14 @@ sc_time Lane::use(const sc_time& time, const sc_time& duration) {
     place = before;
   }
   chosen->insert(chosen->begin() + static_cast<std::ptrdiff_t>(place), {begin, begin + duration});
-  count(statistics_, time, begin, 1);
+  note(statistics_, time, begin, 1);
   return begin + duration;
 }
 
-sc_time SlotPool::acquire(const sc_time& time, unsigned wanted) {
-  held_ = std::min(wanted, static_cast<unsigned>(free_at_.size()));
+sc_time SlotPool::acquire(const sc_time& time, unsigned count) {
+  held_ = std::min(count, static_cast<unsigned>(free_at_.size()));
   begin_ = held_ == 0 ? time : std::max(time, free_at_[held_ - 1]);
-  count(statistics_, time, begin_, 1);
+  note(statistics_, time, begin_, 1);
   return begin_;
 }
 

@@ -17,6 +17,11 @@ using smmuv3::Translation;
 
 constexpr std::size_t stack_bytes = 1 << 20;  ///< enough with AddressSanitizer too
 
+/// As it is now: sc_time_stamp() is a reference to what goes on.
+sc_core::sc_time now() {
+  return sc_core::sc_time_stamp();
+}
+
 bool is_external(const arch::Fault& fault) {
   return fault.kind == arch::FaultKind::ExternalWalk || fault.kind == arch::FaultKind::SteFetch ||
          fault.kind == arch::FaultKind::CdFetch;
@@ -112,8 +117,7 @@ Smmuv3Module::Verdict Smmuv3Module::translate(unsigned tbu, const smmuv3::Transa
     token = slots_.next(tbu);
     interrupts_after_ = delay;
     translation = core_.translate(tbu, transaction, token);
-    const sc_core::sc_time now = sc_core::sc_time_stamp();
-    delay = timer_.charge(tbu, translation, transaction.attributes.write, bytes, now + delay) - now;
+    delay = timer_.charge(tbu, translation, transaction.attributes.write, bytes, now() + delay) - now();
     if (observer_ != nullptr) observer_->translated(tbu, transaction, translation);
     switch (translation.action) {
       case Translation::Action::Forward:
@@ -131,11 +135,10 @@ Smmuv3Module::Verdict Smmuv3Module::translate(unsigned tbu, const smmuv3::Transa
 
 /// Verdict::Stall: it is to be tried again. Its time is no earlier than that of the answer.
 Smmuv3Module::Verdict Smmuv3Module::after_stall(unsigned tbu, std::uint64_t token, sc_core::sc_time& delay) {
-  const sc_core::sc_time begin = sc_core::sc_time_stamp(), reached = begin + delay;
+  const sc_core::sc_time begin = now(), reached = begin + delay;
   const smmuv3::Resumption how = slots_.wait_in(tbu, token);
-  const sc_core::sc_time now = sc_core::sc_time_stamp();
-  timer_.statistics().stalled += now - begin;
-  delay = reached > now ? reached - now : sc_core::SC_ZERO_TIME;
+  timer_.statistics().stalled += now() - begin;
+  delay = reached > now() ? reached - now() : sc_core::SC_ZERO_TIME;
   switch (how) {
     case smmuv3::Resumption::Retry:
       return Verdict::Stall;
@@ -247,21 +250,22 @@ void Smmuv3Module::process_commands() {
     }
     sc_core::wait(timing_.command);
     const std::uint64_t invalidations = core_.counters().invalidations;
-    const std::uint64_t spent_ps = memory_.spent_ps();
+    std::uint64_t memory_ps = 0;
     {
       const CoreLock::Hold hold(lock_);
+      const std::uint64_t spent_ps = memory_.spent_ps();
       interrupts_after_ = sc_core::SC_ZERO_TIME;
       static_cast<void>(core_.process_command(*state));
+      memory_ps = memory_.spent_ps() - spent_ps;
     }
-    const sc_core::sc_time begin = sc_core::sc_time_stamp();
-    sc_core::sc_time after(static_cast<double>(memory_.spent_ps() - spent_ps), sc_core::SC_PS);
+    const sc_core::sc_time begin = now();
+    sc_core::sc_time after(static_cast<double>(memory_ps), sc_core::SC_PS);
     if (core_.counters().invalidations != invalidations) {
       in_flight_.drain();
       after += timing_.invalidation;
     }
     if (after != sc_core::SC_ZERO_TIME) sc_core::wait(after);
-    if (core_.counters().invalidations != invalidations)
-      timer_.statistics().invalidating += sc_core::sc_time_stamp() - begin;
+    if (core_.counters().invalidations != invalidations) timer_.statistics().invalidating += now() - begin;
   }
 }
 

@@ -115,7 +115,7 @@ class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
   enum class Verdict : std::uint8_t { Forward, Abort, ExternalAbort, RazWi, Stall };
 
   void register_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  void client_transport(int tbu, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  void client_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void split_transport(unsigned tbu, smmuv3::Transaction& transaction, tlm::tlm_generic_payload& payload,
                        sc_core::sc_time& delay);
   static void terminate(Verdict verdict, tlm::tlm_generic_payload& payload);
@@ -140,8 +140,8 @@ class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
   };
   [[nodiscard]] Prospect probe(const smmuv3::Transaction& transaction);
   unsigned register_debug(tlm::tlm_generic_payload& payload);
-  unsigned client_debug(int tbu, tlm::tlm_generic_payload& payload);
-  bool client_dmi(int tbu, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
+  unsigned client_debug(int port, tlm::tlm_generic_payload& payload);
+  bool client_dmi(int port, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   [[nodiscard]] bool may_have_dmi(unsigned tbu, const models::AccessAttributes& attributes) const;
   void downstream_withdraws(int tbu, sc_dt::uint64 first, sc_dt::uint64 last);
   template <typename Matches>

@@ -88,12 +88,12 @@ sc_time TranslationTimer::charge(unsigned tbu, const Translation& translation, b
 }
 
 /// A link takes one transaction after another, and each is under way for its latency.
-sc_time TranslationTimer::over(Lane& link, const sc_time& latency, const sc_time& time) {
+sc_time TranslationTimer::over(Lane& link, const sc_time& latency, const sc_time& time) const {
   const sc_time issue = std::min(timing_.issue, latency);
   return link.use(time, issue) + (latency - issue);
 }
 
-sc_time TranslationTimer::tables(const Translation& translation, sc_time time) {
+sc_time TranslationTimer::tables(const Translation& translation, const sc_time& time) {
   sc_time at = translation_slots_.acquire(time);
   at = over(link_there_, timing_.link_there, at);
   at = configuration_lookups_.use(at, timing_.configuration_cache);

@@ -38,9 +38,9 @@ class TranslationTimer {
     Lane client_port, out_port, micro_tlb, main_tlb;
   };
 
-  [[nodiscard]] Time tables(const smmuv3::Translation& translation, Time time);
+  [[nodiscard]] Time tables(const smmuv3::Translation& translation, const Time& time);
   [[nodiscard]] Time accesses(Accesses all, Time time);
-  [[nodiscard]] Time over(Lane& link, const Time& latency, const Time& time);
+  [[nodiscard]] Time over(Lane& link, const Time& latency, const Time& time) const;
 
   Smmuv3Timing timing_;
   std::vector<Tbu> tbus_;

@@ -214,7 +214,8 @@ TEST_CASE("tlm DMI: withdrawn before the CMD_SYNC behind the invalidation is com
   board.command(0x10);
   board.command(sync);
   CHECK(board.device0.withdrawn.empty());
-  while (board.device0.withdrawn.empty()) board.run(1);
+  for (unsigned step = 0; step < 100 && board.device0.withdrawn.empty(); ++step) board.run(1);
+  CHECK(board.device0.withdrawn == page0);
   CHECK((board.reg(0x9c) & 0x1f) == 1);
 }
 
