@@ -43,13 +43,20 @@ void Host::InterruptLine::listen() {
     *changed_or_requested |= source.value_changed_event();
   }
   *changed_or_requested |= requested;
+  if (trigger == Trigger::Level) return;
+  sc_core::sc_spawn_options options;
+  options.spawn_method();
+  options.dont_initialize();
+  for (InterruptSource& source : sources) options.set_sensitivity(&source.posedge_event());
+  sc_core::sc_spawn([this] { edge = true; }, sc_core::sc_gen_unique_name("irq_latch"), &options);
 }
 
-Host::InterruptSource& Host::interrupt_source(unsigned irq) {
+Host::InterruptSource& Host::interrupt_source(unsigned irq, Trigger trigger) {
   std::unique_ptr<InterruptLine>& line = lines_[irq];
   const std::string number = std::to_string(irq);
   if (!line) {
     line = std::make_unique<InterruptLine>();
+    line->trigger = trigger;
     spawn_thread("irq_thread" + number, [this, served = line.get()] { serve(*served); });
   }
   return line->sources.emplace_back(
@@ -121,8 +128,9 @@ void Host::free_irq(unsigned irq, kernel::IrqOwner owner) {
   found->second->actions.remove(owner);
 }
 
-/// The handlers are called again as long as the line is high, after the latency each time: an interrupt that
-/// is raised while it is being served is not lost, and one whose cause went away meanwhile does not come.
+/// The handlers are called again as long as the line is high, or another edge came, after the latency each
+/// time: an interrupt that is raised while it is being served is not lost. One whose level went away
+/// meanwhile does not come; an edge does.
 void Host::serve(InterruptLine& line) {
   line.listen();
   for (;;) {
@@ -130,12 +138,14 @@ void Host::serve(InterruptLine& line) {
       sc_core::wait(line.requested);
       continue;
     }
-    if (!line.high()) {
+    if (!line.pending()) {
       sc_core::wait(*line.changed_or_requested);
+      if (line.trigger == Trigger::RisingEdge) sc_core::wait(sc_core::SC_ZERO_TIME);  // until it is kept
       continue;
     }
-    wait_while_high(line);
-    if (!line.high() || line.actions.empty()) continue;
+    wait_while_pending(line);
+    if (!line.pending() || line.actions.empty()) continue;
+    line.edge = false;
     line.serving = true;
     line.actions.call();
     line.serving = false;
@@ -144,12 +154,12 @@ void Host::serve(InterruptLine& line) {
   }
 }
 
-/// For the latency, unless the line goes low. A source that follows another does not shorten it.
-void Host::wait_while_high(const InterruptLine& line) const {
+/// For the latency, unless the level goes low. A source that follows another does not shorten it.
+void Host::wait_while_pending(const InterruptLine& line) const {
   const sc_core::sc_time due = sc_core::sc_time_stamp() + interrupt_latency_;
   do {
     sc_core::wait(due - sc_core::sc_time_stamp(), *line.changed);
-  } while (line.high() && sc_core::sc_time_stamp() < due);
+  } while (line.pending() && sc_core::sc_time_stamp() < due);
 }
 
 void Host::schedule(std::uint64_t delay, Callback work) {

@@ -31,8 +31,13 @@ class Host : public sc_core::sc_module, public kernel::HostBus {
 
   using InterruptSource = sc_core::sc_signal<bool, sc_core::SC_MANY_WRITERS>;
 
-  /// A new source of the interrupt, to be bound to what drives it. The line is high while any source is.
-  [[nodiscard]] InterruptSource& interrupt_source(unsigned irq);
+  enum class Trigger : std::uint8_t {
+    Level,       ///< handlers are called while the line is high: while any source is
+    RisingEdge,  ///< each edge of a source is kept until handlers are called
+  };
+
+  /// A new source of the interrupt, to be bound to what drives it. All sources of one have the same trigger.
+  [[nodiscard]] InterruptSource& interrupt_source(unsigned irq, Trigger trigger = Trigger::Level);
 
   /// What is to be told when the software switches the domain. At first nothing in it has power.
   void power(const kernel::PowerDomain& domain, std::function<void(bool on)> device);
@@ -59,7 +64,10 @@ class Host : public sc_core::sc_module, public kernel::HostBus {
     [[nodiscard]] bool high() const;
     /// The sources are known when the simulation starts.
     void listen();
+    [[nodiscard]] bool pending() const { return trigger == Trigger::RisingEdge ? edge : high(); }
 
+    Trigger trigger = Trigger::Level;
+    bool edge = false;  ///< one came, and no handler has been called since
     std::deque<InterruptSource> sources;
     sc_core::sc_event requested;
     // What a suspended thread's stack owns is never freed, so these are here.
@@ -73,7 +81,7 @@ class Host : public sc_core::sc_module, public kernel::HostBus {
   bool access(tlm::tlm_command command, kernel::PhysAddr address, unsigned char* data, std::size_t length,
               kernel::Security security);
   void serve(InterruptLine& line);
-  void wait_while_high(const InterruptLine& line) const;
+  void wait_while_pending(const InterruptLine& line) const;
   void run_worker();
 
   sc_core::sc_time interrupt_latency_;

@@ -69,13 +69,13 @@ void check_regions(const Scenario& scenario, const PlatformDescription& descript
   std::stable_sort(regions.begin(), regions.end(), [](const Region& left, const Region& right) {
     return left.range.base < right.range.base;
   });
-  const std::uint64_t reach = std::uint64_t{1} << description.smmu_config.output_bits;
+  const std::uint64_t reach = std::uint64_t{1} << description.output_bits();
   for (std::size_t index = 0; index < regions.size(); ++index) {
     const Region& region = regions[index];
     const std::string what = hex(region.range.base) + " + " + hex(region.range.size);
     if (region.range.base >= reach || region.range.size > reach - region.range.base)
       throw tree_error(scenario, region.path,
-                       what + " reaches beyond the " + std::to_string(description.smmu_config.output_bits) +
+                       what + " reaches beyond the " + std::to_string(description.output_bits()) +
                            " address bits of this platform's SMMU");
     if (index != 0 && regions[index - 1].range.base + regions[index - 1].range.size > region.range.base)
       throw tree_error(scenario, region.path, what + " overlaps " + regions[index - 1].path);
@@ -85,9 +85,6 @@ void check_regions(const Scenario& scenario, const PlatformDescription& descript
 constexpr unsigned most_banks = 128;  // IHI 0062 SMMU_IDR1.NUMCB
 
 smmuv2::Config smmu_config(const Scenario& scenario, const kernel::SmmuNode& node) {
-  if (node.model == kernel::SmmuModel::Smmuv3)
-    throw tree_error(scenario, node.path,
-                     "is an SMMUv3 (arm,smmu-v3): the SMMU of a platform must be an SMMUv2");
   const SmmuProfile& profile = scenario.profile.smmu;
   const SourceLine where{scenario.profile.file.string(), 0};
   constexpr std::uint64_t smallest = std::uint64_t{4} * smmuv2::register_page;
@@ -115,6 +112,23 @@ smmuv2::Config smmu_config(const Scenario& scenario, const kernel::SmmuNode& nod
                                 node.path + " in " + scenario.platform.string() + " has " +
                                 std::to_string(node.context_interrupts.size()) +
                                 " context interrupts; Linux needs one for each");
+  return config;
+}
+
+/// What is not in the profile is as smmuv3::Config has it. Translation table walks and queues are coherent
+/// where the device tree says so.
+smmuv3::Config smmuv3_config(const Scenario& scenario, const kernel::SmmuNode& node) {
+  const SmmuProfile& profile = scenario.profile.smmu;
+  if (node.reg.size < smmuv3::Smmu::frame_size)
+    throw tree_error(scenario, node.path,
+                     "`reg` has " + hex(node.reg.size) + " bytes; an SMMUv3's two pages need " +
+                         hex(smmuv3::Smmu::frame_size));
+  smmuv3::Config config;
+  config.coherent = node.dma_coherent;
+  config.caches.micro_tlb = {profile.micro_tlb_entries, std::min(profile.micro_tlb_entries, 4U)};
+  config.caches.tlb = {profile.tlb_entries, profile.tlb_ways};
+  if (const std::string problem = smmuv3::validate(config); !problem.empty())
+    throw InputError({scenario.profile.file.string(), 0}, "[smmu]: " + problem);
   return config;
 }
 
@@ -203,13 +217,17 @@ PlatformDescription describe_platform(const Scenario& given) {
                                     .memory = memory_of(scenario, tree),
                                     .smmu = smmu_of(tree, scenario),
                                     .devices = {},
-                                    .smmu_config = {}};
+                                    .smmu_config = {},
+                                    .smmuv3_config = {}};
     for (const DeviceProfile& device : scenario.profile.devices)
       description.devices.push_back(description.tree.device(device.node));
     description.used.smmu = description.smmu.path;
     description.used.smmu_compatible = description.smmu.compatible;
     description.used.memory_from_scenario = tree.memory().empty();
-    description.smmu_config = smmu_config(scenario, description.smmu);
+    if (description.smmu.model == kernel::SmmuModel::Smmuv3)
+      description.smmuv3_config = smmuv3_config(scenario, description.smmu);
+    else
+      description.smmu_config = smmu_config(scenario, description.smmu);
     check_regions(scenario, description);
     return description;
   } catch (const kernel::DeviceTreeError& error) {
@@ -219,7 +237,6 @@ PlatformDescription describe_platform(const Scenario& given) {
 
 Platform::Platform(const Scenario& scenario, const PlatformDescription& description, Accounting& accounting)
     : bus_("bus"),
-      smmu_("smmu", description.smmu_config),
       host_("host", sc_core::sc_time(static_cast<double>(scenario.interrupt_latency_us), sc_core::SC_US)) {
   for (const kernel::PhysRange& range : description.memory) {
     models::Memory& memory =
@@ -227,20 +244,10 @@ Platform::Platform(const Scenario& scenario, const PlatformDescription& descript
     bus_.map(memory.in, range.base, range.size);
   }
   host_.socket.bind(bus_.in);
-  smmu_.walk.bind(bus_.in);
-  smmu_.observe(&accounting);
-  bus_.map(smmu_.regs, description.smmu.reg.base, description.smmu.reg.size);
-  if (description.smmu.power_domain)
-    host_.power(*description.smmu.power_domain, [this](bool on) { smmu_.set_power(on); });
-  // The first is SMMU_NSgIrpt. Others (the configuration access fault's, the Secure ones) are never raised
-  // here.
-  for (std::size_t index = 0; index < description.smmu.global_interrupts.size(); ++index) {
-    Host::InterruptSource& source = host_.interrupt_source(description.smmu.global_interrupts[index].intid);
-    if (index == 0) smmu_.global_interrupt_line(source);
-  }
-  for (unsigned bank = 0; bank < description.smmu_config.context_banks; ++bank)
-    smmu_.context_interrupt_line[bank](
-        host_.interrupt_source(description.smmu.context_interrupts[bank].intid));
+  if (description.smmuv3_config)
+    add_smmuv3(description, accounting);
+  else
+    add_smmuv2(description, accounting);
 
   for (std::size_t index = 0; index < description.devices.size(); ++index) {
     const kernel::DeviceNode& node = description.devices[index];
@@ -248,10 +255,50 @@ Platform::Platform(const Scenario& scenario, const PlatformDescription& descript
                                        vpu_config(scenario.profile.devices[index], scenario.traffic),
                                        &accounting.vpu_tap(index));
     bus_.map(vpu.regs, node.reg.front().base, node.reg.front().size);
-    vpu.dma.bind(smmu_.client[index]);
-    smmu_.out[index].bind(bus_.in);
+    if (smmuv3_) {
+      vpu.dma.bind(smmuv3_->client[index]);
+      smmuv3_->out[index].bind(bus_.in);
+    } else {
+      vpu.dma.bind(smmuv2_->client[index]);
+      smmuv2_->out[index].bind(bus_.in);
+    }
     vpu.irq(host_.interrupt_source(node.interrupts.front().intid));
   }
+}
+
+void Platform::add_smmuv2(const PlatformDescription& description, Accounting& accounting) {
+  const kernel::SmmuNode& node = description.smmu;
+  smmuv2_ = std::make_unique<tlm_shell::Smmuv2Module>("smmu", description.smmu_config);
+  smmuv2_->walk.bind(bus_.in);
+  smmuv2_->observe(&accounting);
+  bus_.map(smmuv2_->regs, node.reg.base, node.reg.size);
+  if (node.power_domain) host_.power(*node.power_domain, [this](bool on) { smmuv2_->set_power(on); });
+  // The first is SMMU_NSgIrpt. Others (the configuration access fault's, the Secure ones) are never raised
+  // here.
+  for (std::size_t index = 0; index < node.global_interrupts.size(); ++index) {
+    Host::InterruptSource& source = host_.interrupt_source(node.global_interrupts[index].intid);
+    if (index == 0) smmuv2_->global_interrupt_line(source);
+  }
+  for (unsigned bank = 0; bank < description.smmu_config.context_banks; ++bank)
+    smmuv2_->context_interrupt_line[bank](host_.interrupt_source(node.context_interrupts[bank].intid));
+}
+
+/// Its interrupts are edges (IHI 0070 §3.18.2).
+void Platform::add_smmuv3(const PlatformDescription& description, Accounting& accounting) {
+  const kernel::SmmuNode& node = description.smmu;
+  smmuv3_ = std::make_unique<tlm_shell::Smmuv3Module>("smmu", *description.smmuv3_config,
+                                                      static_cast<unsigned>(description.devices.size()));
+  smmuv3_->walk.bind(bus_.in);
+  smmuv3_->observe(&accounting);
+  bus_.map(smmuv3_->regs, node.reg.base, node.reg.size);
+  const auto wire = [&](const std::optional<kernel::Interrupt>& interrupt, tlm_shell::PulseLine::Port& port) {
+    if (interrupt) port(host_.interrupt_source(interrupt->intid, Host::Trigger::RisingEdge));
+  };
+  wire(node.v3.combined, smmuv3_->combined_irq);
+  wire(node.v3.eventq, smmuv3_->event_queue_irq);
+  wire(node.v3.priq, smmuv3_->page_request_queue_irq);
+  wire(node.v3.gerror, smmuv3_->global_error_irq);
+  wire(node.v3.cmdq_sync, smmuv3_->command_sync_irq);
 }
 
 }  // namespace sidewinder::sim

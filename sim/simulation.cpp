@@ -202,9 +202,7 @@ std::string owner_of_bank(const Report& report, unsigned bank) {
   return names;
 }
 
-FaultReport report_faults(const Run& run, const Report& report) {
-  const smmuv2::Statistics& statistics = run.platform.smmu().statistics();
-  FaultReport faults;
+void report_bank_faults(const smmuv2::Statistics& statistics, const Report& report, FaultReport& faults) {
   for (unsigned index = 0; index < statistics.banks.size(); ++index) {
     const smmuv2::BankStatistics& bank = statistics.banks[index];
     const std::uint64_t raised = bank.faults_recorded + bank.faults_multiple + bank.terminated_behind;
@@ -216,21 +214,59 @@ FaultReport report_faults(const Run& run, const Report& report) {
   }
   faults.global_faults = statistics.global_faults_recorded;
   faults.raised += statistics.global_faults_recorded + statistics.global_faults_multiple;
+}
+
+void report_events(const smmuv3::Smmu& smmu, FaultReport& faults) {
+  const smmuv3::Statistics& statistics = smmu.translator().statistics();
+  const smmuv3::SmmuCounters& counters = smmu.counters();
+  faults.raised = statistics.stage1_faults + statistics.stage2_faults + statistics.aborted_walks +
+                  statistics.configuration_faults;
+  faults.events = EventReport{counters.events, counters.events_discarded, counters.stalls};
+}
+
+bool is_fault(KernelLineKind kind) {
+  return kind == KernelLineKind::ContextFault || kind == KernelLineKind::UnknownStream ||
+         kind == KernelLineKind::GlobalFault || kind == KernelLineKind::EventReceived;
+}
+
+FaultReport report_faults(const Run& run, const Report& report) {
+  FaultReport faults;
+  if (const tlm_shell::Smmuv3Module* smmu = run.platform.smmuv3())
+    report_events(smmu->core(), faults);
+  else
+    report_bank_faults(run.platform.smmuv2()->core().statistics(), report, faults);
   for (const KernelLine& line : parse_kernel_log(report.kernel_log))
-    if (line.kind == KernelLineKind::ContextFault || line.kind == KernelLineKind::UnknownStream ||
-        line.kind == KernelLineKind::GlobalFault)
-      ++faults.logged;
-  faults.suppressed =
-      run.software.limits().context_fault.suppressed() + run.software.limits().global_fault.suppressed();
+    if (is_fault(line.kind)) ++faults.logged;
+  faults.suppressed = run.software.suppressed_faults();
   return faults;
 }
 
-std::optional<PowerReport> report_power(const Run& run) {
-  if (!run.description.smmu.power_domain) return std::nullopt;
-  const kernel::RuntimePm& power = run.software.smmu().power();
-  const smmuv2::Statistics& statistics = run.platform.smmu().statistics();
-  return PowerReport{power.suspends(), power.resumes(), power.active_ns(), statistics.requests_without_power,
-                     statistics.register_accesses_without_power};
+SmmuReport report_smmuv2(const Run& run) {
+  const smmuv2::Statistics& statistics = run.platform.smmuv2()->core().statistics();
+  const kernel::ArmSmmu& driver = *run.software.smmuv2();
+  SmmuReport report;
+  report.device = run.description.smmu.dev_name;
+  report.context_banks = ResourceUse{driver.context_banks_used(), driver.context_banks()};
+  report.stream_match_groups = ResourceUse{driver.stream_match_groups_used(), driver.stream_match_groups()};
+  report.tlb_lookups = statistics.micro_tlb_lookups;
+  report.tlb_hits = statistics.micro_tlb_hits + statistics.tlb_hits;
+  report.walks = statistics.walks;
+  if (run.description.smmu.power_domain) {
+    const kernel::RuntimePm& power = driver.power();
+    report.power = PowerReport{power.suspends(), power.resumes(), power.active_ns(),
+                               statistics.requests_without_power, statistics.register_accesses_without_power};
+  }
+  return report;
+}
+
+SmmuReport report_smmuv3(const Run& run) {
+  const smmuv3::Statistics& statistics = run.platform.smmuv3()->core().translator().statistics();
+  SmmuReport report;
+  report.device = run.description.smmu.dev_name;
+  report.tlb_hits = statistics.micro_tlb_hits + statistics.tlb_hits;
+  report.tlb_lookups = report.tlb_hits + statistics.walks;
+  report.walks = statistics.walks;
+  return report;
 }
 
 Report make_report(const Run& run) {
@@ -247,17 +283,7 @@ Report make_report(const Run& run) {
   report.simulated_ns = sc_core::sc_time_stamp().value() / sc_core::sc_time(1, sc_core::SC_NS).value();
 
   report.used = run.description.used;
-  const smmuv2::Statistics& statistics = run.platform.smmu().statistics();
-  const kernel::ArmSmmu& smmu = run.software.smmu();
-  report.smmu = {run.description.smmu.dev_name,
-                 smmu.context_banks_used(),
-                 smmu.context_banks(),
-                 smmu.stream_match_groups_used(),
-                 smmu.stream_match_groups(),
-                 statistics.micro_tlb_lookups,
-                 statistics.micro_tlb_hits + statistics.tlb_hits,
-                 statistics.walks,
-                 report_power(run)};
+  report.smmu = run.platform.smmuv3() != nullptr ? report_smmuv3(run) : report_smmuv2(run);
   for (std::size_t device = 0; device < scenario.profile.devices.size(); ++device) {
     for (std::size_t index = 0; index < scenario.profile.devices[device].streams.size(); ++index)
       report.streams.push_back(report_stream(run, device, index));
@@ -270,7 +296,10 @@ Report make_report(const Run& run) {
 }
 
 Report run_to_the_end(const Scenario& scenario, const ProgressFn& progress) {
-  Run run(scenario);
+  // Never destroyed: drivers that give back what they hold wait for their hardware, whose time is over then.
+  static Run* the_run = nullptr;  // one a process
+  the_run = new Run(scenario);
+  Run& run = *the_run;
   spawn_software(run);
 
   const std::uint64_t end_ns = scenario.duration_ms * ns_per_ms;

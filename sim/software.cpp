@@ -19,7 +19,7 @@ std::vector<unsigned> intids(const std::vector<kernel::Interrupt>& interrupts) {
   return numbers;
 }
 
-kernel::ArmSmmuPlatform smmu_platform(const kernel::SmmuNode& node, const KernelOptions& options) {
+kernel::ArmSmmuPlatform smmuv2_platform(const kernel::SmmuNode& node, const KernelOptions& options) {
   return {.name = node.dev_name,
           .base = node.reg.base,
           .size = node.reg.size,
@@ -31,6 +31,26 @@ kernel::ArmSmmuPlatform smmu_platform(const kernel::SmmuNode& node, const Kernel
           .dma_coherent = node.dma_coherent,
           .disable_bypass = options.disable_bypass,
           .version = options.version};
+}
+
+kernel::ArmSmmuV3Platform smmuv3_platform(const kernel::SmmuNode& node, const KernelOptions& options) {
+  const auto intid = [](const std::optional<kernel::Interrupt>& interrupt) {
+    return interrupt ? std::optional<unsigned>(interrupt->intid) : std::nullopt;
+  };
+  kernel::ArmSmmuV3Platform platform;
+  platform.name = node.dev_name;
+  platform.base = node.reg.base;
+  platform.size = node.reg.size;
+  platform.combined_irq = intid(node.v3.combined);
+  platform.irqs[kernel::ArmSmmuV3Msi::Events] = intid(node.v3.eventq);
+  platform.irqs[kernel::ArmSmmuV3Msi::Errors] = intid(node.v3.gerror);
+  platform.irqs[kernel::ArmSmmuV3Msi::PageRequests] = intid(node.v3.priq);
+  platform.dma_coherent = node.dma_coherent;
+  platform.broken_prefetch = node.v3.broken_prefetch;
+  platform.page0_only = node.v3.page0_only;
+  platform.disable_bypass = options.disable_bypass;
+  platform.version = options.version;
+  return platform;
 }
 
 vpu::SessionSpec session_spec(const SessionGroup& group) {
@@ -55,9 +75,7 @@ Software::Software(Host& host, const Scenario& scenario, const PlatformDescripti
       pages_(host, description.memory, scenario.fragmentation, scenario.seed),
       dma_(pages_),
       allocator_(dma_),
-      smmu_(std::make_unique<kernel::ArmSmmu>(host, log_, limits_,
-                                              smmu_platform(description.smmu, scenario.kernel))),
-      iommu_(*smmu_, pages_, log_,
+      iommu_(make_driver(), pages_, log_,
              {.version = scenario.kernel.version,
               .default_domain = scenario.kernel.default_domain,
               .strategy = scenario.kernel.iova}),
@@ -65,6 +83,23 @@ Software::Software(Host& host, const Scenario& scenario, const PlatformDescripti
       starts_(description.devices.size()) {
   for (std::size_t index = 0; index < description.devices.size(); ++index)
     stream_devices_.push_back(std::make_unique<StreamDevices>(iommu_, log_, scenario, description, index));
+}
+
+kernel::IommuOps& Software::make_driver() {
+  const kernel::SmmuNode& node = description_->smmu;
+  if (node.model == kernel::SmmuModel::Smmuv3) {
+    smmuv3_ = std::make_unique<kernel::ArmSmmuV3>(*host_, pages_, log_, smmuv3s_,
+                                                  smmuv3_platform(node, scenario_->kernel));
+    return *smmuv3_;
+  }
+  smmuv2_ =
+      std::make_unique<kernel::ArmSmmu>(*host_, log_, limits_, smmuv2_platform(node, scenario_->kernel));
+  return *smmuv2_;
+}
+
+std::uint64_t Software::suppressed_faults() const {
+  return smmuv3_ ? smmuv3s_.events.suppressed()
+                 : limits_.context_fault.suppressed() + limits_.global_fault.suppressed();
 }
 
 std::string Software::start() {
@@ -76,7 +111,7 @@ std::string Software::start() {
 }
 
 std::string Software::start_all() {
-  if (kernel::Status status = smmu_->probe(); !status)
+  if (kernel::Status status = smmuv3_ ? smmuv3_->probe() : smmuv2_->probe(); !status)
     return failed("the SMMU's driver does not probe", status.error());
   for (std::size_t index = 0; index < description_->devices.size(); ++index) {
     if (kernel::Status status = stream_devices_[index]->set_up(); !status)

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "iommu/linux/arm_smmu.h"
+#include "iommu/linux/arm_smmu_v3.h"
 #include "iommu/linux/dma.h"
 #include "iommu/linux/iommu.h"
 #include "iommu/linux/log.h"
@@ -40,8 +41,11 @@ class Software {
   /// a group. Afterwards nothing is as it was.
   [[nodiscard]] SurvivalReport try_survival();
 
-  [[nodiscard]] const kernel::ArmSmmu& smmu() const { return *smmu_; }
-  [[nodiscard]] const kernel::ArmSmmuRateLimits& limits() const { return limits_; }
+  /// One of the two drivers is there.
+  [[nodiscard]] const kernel::ArmSmmu* smmuv2() const { return smmuv2_.get(); }
+  [[nodiscard]] const kernel::ArmSmmuV3* smmuv3() const { return smmuv3_.get(); }
+  /// Reports of faults that the rate limit dropped.
+  [[nodiscard]] std::uint64_t suppressed_faults() const;
   [[nodiscard]] const std::vector<std::string>& kernel_log() const { return lines_; }
   /// Whose domain a stream's buffers are in; null until start() has come to it.
   [[nodiscard]] const kernel::Device* stream(std::size_t device, std::size_t stream) const {
@@ -56,6 +60,7 @@ class Software {
     const SessionGroup* group = nullptr;
   };
 
+  [[nodiscard]] kernel::IommuOps& make_driver();
   [[nodiscard]] std::string start_all();
   [[nodiscard]] std::string start_driver(std::size_t index);
 
@@ -66,10 +71,12 @@ class Software {
   std::vector<std::string> lines_;
   kernel::KernelLog log_;
   kernel::ArmSmmuRateLimits limits_;
+  kernel::ArmSmmuV3Shared smmuv3s_;
   kernel::PageAllocator pages_;
   kernel::DmaApi dma_;
   vpu::DmaAllocator allocator_;
-  std::unique_ptr<kernel::ArmSmmu> smmu_;
+  std::unique_ptr<kernel::ArmSmmu> smmuv2_;
+  std::unique_ptr<kernel::ArmSmmuV3> smmuv3_;
   kernel::Iommu iommu_;
   std::vector<std::unique_ptr<StreamDevices>> stream_devices_;  ///< by device of the profile
   std::vector<std::unique_ptr<vpu::VpuDriver>> drivers_;

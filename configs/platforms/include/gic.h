@@ -7,6 +7,7 @@
 
 #define GIC_SPI 0
 #define GIC_PPI 1
+#define IRQ_TYPE_EDGE_RISING 1
 #define IRQ_TYPE_LEVEL_HIGH 4
 
 /* Runs of shared, level-sensitive interrupts from number n on. */
