@@ -259,3 +259,38 @@ TEST_CASE("what the description says of the SMMU") {
   CHECK(with_tree("<0x200000 0x1000>", "<0x200000 0xfff>").error() ==
         "p.dts: /video-codec@200000: `reg` has 0xfff bytes; the VPU's registers need 0x1000");
 }
+
+TEST_CASE("an SMMUv3 in the tree makes an SMMUv3 of the platform, with the profile's TLBs") {
+  constexpr const char* smmuv2 = R"(compatible = "qcom,sdm845-smmu-500", "arm,mmu-500";
+    reg = <0x100000 0x10000>;
+    #iommu-cells = <2>;
+    #global-interrupts = <1>;
+    interrupts = <0 1 4>, <0 2 4>, <0 3 4>, <0 4 4>;)";
+  const auto with_smmuv3 = [&](const char* size) {
+    std::string made =
+        test::replaced(tree, smmuv2,
+                       std::string("compatible = \"arm,smmu-v3\"; reg = <0x100000 ") + size +
+                           ">; #iommu-cells = <1>; dma-coherent; interrupts = <0 1 1>, <0 2 1>; "
+                           "interrupt-names = \"eventq\", \"gerror\";");
+    made = test::replaced(made, "<&smmu 0x10a0 0x8>, <&smmu 0x10b0 0x0>", "<&smmu 0x10a0>, <&smmu 0x10b0>");
+    made = test::replaced(made, "<&smmu 0x10b2 0x0>", "<&smmu 0x10b2>");
+    made = test::replaced(made, "<&smmu 0x900 0x0>", "<&smmu 0x900>");
+    Texts texts;
+    texts.tree = made;
+    texts.profile = test::replaced(profile, "context_banks = \"interrupts\"",
+                                   "context_banks = \"interrupts\"\ntlb_entries = 512\ntlb_ways = 2\n"
+                                   "micro_tlb_entries = 16");
+    return Board(texts);
+  };
+  const sim::PlatformDescription description = with_smmuv3("0x20000").description();
+  CHECK(description.used.smmu_compatible == "arm,smmu-v3");
+  REQUIRE(description.smmuv3_config);
+  CHECK(description.smmuv3_config->coherent);
+  CHECK(description.smmuv3_config->caches.tlb.entries == 512);
+  CHECK(description.smmuv3_config->caches.tlb.ways == 2);
+  CHECK(description.smmuv3_config->caches.micro_tlb.entries == 16);
+  CHECK(description.output_bits() == 48);
+  CHECK(with_smmuv3("0x10000").error() ==
+        "p.dts: /iommu@100000: `reg` has 0x10000 bytes; an SMMUv3's two pages need 0x20000");
+  CHECK_FALSE(Board().description().smmuv3_config);
+}

@@ -130,6 +130,50 @@ TEST_CASE("an interrupt whose cause goes away within the latency does not come")
   CHECK(part.idle == 0);
 }
 
+TEST_CASE("an edge is served after the latency, whether or not the line is low again") {
+  Machine machine;
+  sim::Host& host = machine.host;
+  sim::Host::InterruptSource& source = host.interrupt_source(irq, sim::Host::Trigger::RisingEdge);
+  Times calls;
+  const auto pulse = [&] {
+    source.write(true);
+    host.delay_ns(1);
+    source.write(false);
+  };
+  run(host, [&] {
+    REQUIRE(host.request_irq(irq, &source, IrqSharing::Exclusive, [&] {
+      calls.push_back(host.now_ns());
+      if (calls.size() == 2) host.delay_ns(500);  // another comes meanwhile
+    }));
+    host.delay_ns(100);
+    pulse();
+    host.delay_ns(9899);  // at 10,000
+    pulse();
+    host.delay_ns(1199);  // at 11,200, while the second is being served
+    pulse();
+    host.delay_ns(8799);  // at 20,000: two within the latency are one
+    pulse();
+    host.delay_ns(100);
+    pulse();
+  });
+  CHECK(calls == Times{1100, 11'000, 12'500, 21'000});
+}
+
+TEST_CASE("an edge that came before anybody asked for the interrupt is served when somebody does") {
+  Machine machine;
+  sim::Host& host = machine.host;
+  sim::Host::InterruptSource& source = host.interrupt_source(irq, sim::Host::Trigger::RisingEdge);
+  Times calls;
+  run(host, [&] {
+    source.write(true);
+    host.delay_ns(1);
+    source.write(false);
+    host.delay_ns(999);
+    REQUIRE(host.request_irq(irq, &source, IrqSharing::Exclusive, [&] { calls.push_back(host.now_ns()); }));
+  });
+  CHECK(calls == Times{2000});
+}
+
 TEST_CASE("a line is high while any of its sources is, and all its handlers are called") {
   Machine machine;
   sim::Host& host = machine.host;
