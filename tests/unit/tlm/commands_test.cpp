@@ -11,7 +11,7 @@
 namespace sidewinder::test {
 namespace {
 
-constexpr std::uint64_t sync = 0x46, sync_irq = 0x46 | 1 << 12;
+constexpr std::uint64_t sync = 0x46;
 constexpr std::uint64_t tlbi_all = 0x10;
 
 std::uint64_t consumed(Smmuv3Board& board) {

@@ -47,6 +47,8 @@ TEST_CASE("tlm debug: goes where a transaction would, page by page, up to what i
   CHECK(read(board, 0x5000, data) == 0);
   board.out0.failing = {0x8000'5000};
   CHECK(read(board, 0x0000, data) == 0);
+  board.out0.failing = {0x8000'5ffc};  // the first page, and so no more
+  CHECK(read(board, 0x0ffc, data) == 0);
   board.smmu.default_attributes[0].address_type = models::AddressType::Translated;
   CHECK(read(board, 0x0010, data) == 0);
 }

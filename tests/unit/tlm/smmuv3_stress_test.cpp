@@ -423,9 +423,10 @@ struct Software : sc_core::sc_module {
       if ((second >> 31 & 1) == 0) continue;
       const auto page = static_cast<unsigned>(memory.get(record + 16) / page_size);
       if (!world.pages[stream][page].mapped && world.choose(2) == 0) change(stream, page);
+      const std::uint64_t retry = 1, end = 2;
       const bool abort = world.choose(3) != 0;
       ++(abort ? aborted : resumed);
-      command(0x44 | (abort ? 2 : 1) << 12 | first >> 32 << 32, second & 0xffff);
+      command(0x44 | (abort ? end : retry) << 12 | first >> 32 << 32, second & 0xffff);
       sync();
     }
     write(0x1'00ac, written & 0x800000ff);
