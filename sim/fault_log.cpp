@@ -205,13 +205,13 @@ Parsed global_registers(KernelLine line, std::string_view rest) {
 }
 
 Parsed event_received(KernelLine line, std::string_view rest) {
-  if (!add_number(line, "event", take_until(rest, " "), 16) || rest != " received:")
+  if (!add_number(line, "event", concat({"0x", take_until(rest, " ")}), 16) || rest != " received:")
     return tl::unexpected<std::string>("event: `event 0x10 received:` would be right");
   return line;
 }
 
 Parsed event_word(KernelLine line, std::string_view rest) {
-  if (rest.size() != 16 || !add_number(line, "word", rest, 16))
+  if (rest.size() != 16 || !add_number(line, "word", concat({"0x", rest}), 16))
     return tl::unexpected<std::string>("word of an event: 16 hexadecimal digits behind `0x` would be right");
   return line;
 }

@@ -17,7 +17,9 @@ using Json = nlohmann::ordered_json;
 }  // namespace
 
 TEST_CASE("docs/results.md documents the keys of summary.json, all and no others") {
-  check_documented(Json::parse(to_json(sample_report())), "## summary.json");
+  Report all = sample_report();
+  all.faults.events = EventReport{};  // of an SMMUv3
+  check_documented(Json::parse(to_json(all)), "## summary.json");
 }
 
 TEST_CASE("the summary begins with its schema and ends with a newline") {
@@ -66,7 +68,8 @@ TEST_CASE("every field of the report reaches its key") {
   CHECK(summary["faults"] == Json::parse(R"({"raised": 3220, "logged": 40, "suppressed": 10, "global": 4,
       "context_banks": [
         {"bank": 0, "owner": "non-pixel", "recorded": 0, "terminated_while_pending": 0, "multi": 0},
-        {"bank": 1, "owner": "pixel", "recorded": 50, "terminated_while_pending": 3153, "multi": 2}]})"));
+        {"bank": 1, "owner": "pixel", "recorded": 50, "terminated_while_pending": 3153, "multi": 2}],
+      "events": null})"));
   CHECK(summary["sessions"][1] == Json::parse(R"({"id": 1, "device": "aa00000.video-codec", "codec": "h264",
       "width": 3840, "height": 2160, "outcome": "error", "reason": null, "allocation_failure": null,
       "bad_response": {"iova": "0x24000000", "block": "non-pixel"}, "frames": 24,
