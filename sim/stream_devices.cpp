@@ -246,6 +246,7 @@ Survival StreamDevices::share() {
 /// The second device must keep out of one page of the stream's window, which the first may use; as its bus
 /// would have it, out of all below that page. Nothing: the policy has no means to say so.
 std::optional<bool> StreamDevices::bounds_a_second_device(std::size_t stream) {
+  if (description_->smmuv3_config) return std::nullopt;  // its driver refuses a StreamID that is somebody's
   if (!kernel::uses_dma_iommu(*streams_[stream])) return std::nullopt;
   const kernel::IovaDomain& iovas = streams_[stream]->domain->iovas();
   const std::uint64_t page = iovas.granule();

@@ -54,3 +54,6 @@ with tempfile.TemporaryDirectory() as folder:
     rows = json.loads((out / "comparison.json").read_text())["rows"]
     assert [row["figures"]["context_banks"] for row in rows] == [None, None]
     assert [row["figures"]["misroutes"]["total"] > 0 for row in rows] == [True, False]
+    # No second device of a StreamID joins a group: the driver refuses it.
+    assert [row["figures"]["survival"] for row in rows] == [{"reprobe": None, "sharing": None},
+                                                            {"reprobe": "kept", "sharing": None}]
