@@ -85,6 +85,8 @@ TEST_CASE("arm-smmu-v3: a StreamID is of one device, and of the stream table") {
   CHECK(bench.said() == Trace{"platform second: stream 2 already in tree from dev first"});
   CHECK(bench.smmu.probe_device(third).error() == Errno::ERANGE_);
   CHECK_FALSE(third.in_stream_map);
+  Device between = Bench::device("between", {7});
+  REQUIRE(bench.smmu.probe_device(between));
   REQUIRE(bench.smmu.probe_device(fourth));  // nothing of those two is left behind
   bench.smmu.release_device(fourth);
   REQUIRE(bench.smmu.probe_device(fourth));
