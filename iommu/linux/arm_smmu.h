@@ -34,7 +34,7 @@ struct ArmSmmuPlatform {
   PhysAddr base = 0;
   std::uint64_t size = 0;
   std::vector<unsigned> global_irqs;
-  std::vector<unsigned> context_irqs;  ///< by context bank
+  std::vector<unsigned> context_irqs;   ///< by context bank
   SmmuModel model = SmmuModel::Mmu500;  ///< not Smmuv3
   SmmuImplementation implementation = SmmuImplementation::Arm;
   std::optional<PowerDomain> power_domain{};  ///< only then it suspends at run time
