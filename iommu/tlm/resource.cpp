@@ -56,7 +56,7 @@ sc_time SlotPool::acquire(const sc_time& time, unsigned count) {
 }
 
 void SlotPool::release(const sc_time& time) {
-  statistics_.busy += (time - begin_) * std::max(held_, 1U);
+  statistics_.busy += held_ > 1 ? (time - begin_) * held_ : time - begin_;
   if (held_ == 0) return;
   std::fill_n(free_at_.begin(), held_, time);
   std::sort(free_at_.begin(), free_at_.end());

@@ -29,10 +29,15 @@ unsigned of(const Smmuv3Timing& timing, unsigned parameter) {
   return timing.contention ? parameter : 0;
 }
 
+/// Without a multiplication, which goes through floating point, where there is one.
+sc_time of_beats(const sc_time& beat, unsigned beats) {
+  return beats == 1 ? beat : beat * beats;
+}
+
 }  // namespace
 
 void LatencyHistogram::add(const sc_time& latency) {
-  const auto nanoseconds = static_cast<std::uint64_t>(latency / sc_time(1, sc_core::SC_NS));
+  const auto nanoseconds = static_cast<std::uint64_t>(latency / nanosecond_);
   ++counts_[std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(nanoseconds)), bins - 1)];
   total_ += latency;
   longest_ = std::max(longest_, latency);
@@ -70,7 +75,7 @@ sc_time TranslationTimer::charge(unsigned tbu, const Translation& translation, b
   const unsigned beats = write ? std::max(1U, (bytes + width - 1) / width) : 1;
   sc_time at = own.slots.acquire(time);
   if (write) at = own.write_buffer.acquire(at, beats);
-  at = own.client_port.use(at, timing_.client_port * beats);
+  at = own.client_port.use(at, of_beats(timing_.client_port, beats));
   if (translation.source != Source::Disabled) {
     const bool nothing_read = translation.accesses.empty();
     at = own.micro_tlb.use(at, timing_.micro_tlb);
@@ -80,7 +85,8 @@ sc_time TranslationTimer::charge(unsigned tbu, const Translation& translation, b
     if (!nothing_read || translation.source == Source::Walk || translation.source == Source::Configuration)
       at = tables(translation, at);
   }
-  if (translation.action == Translation::Action::Forward) at = own.out_port.use(at, timing_.out_port * beats);
+  if (translation.action == Translation::Action::Forward)
+    at = own.out_port.use(at, of_beats(timing_.out_port, beats));
   if (write) own.write_buffer.release(at);
   own.slots.release(at);
   count.translation.add(at - time);
