@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/fault_report.h"
 #include "sim/platform_report.h"
 
 namespace sidewinder::sim {
@@ -111,30 +112,6 @@ struct SilentHit {
   std::optional<std::uint32_t> victim_session;  ///< none: the driver's own
   std::uint64_t reads = 0;
   std::uint64_t writes = 0;
-};
-
-struct ContextBankFaults {
-  std::uint32_t bank = 0;
-  std::string owner;                           ///< the stream whose bank it is, or the domain's name
-  std::uint64_t recorded = 0;                  ///< put into FSR, FAR and FSYNR0
-  std::uint64_t terminated_while_pending = 0;  ///< FSR still held an earlier fault, and HUPCF is 0
-  std::uint64_t multi = 0;                     ///< times FSR.MULTI was set
-};
-
-/// What an SMMUv3 did about its event queue.
-struct EventReport {
-  std::uint64_t recorded = 0;
-  std::uint64_t discarded = 0;  ///< for want of a writable queue
-  std::uint64_t stalled = 0;    ///< transactions that waited for the software's answer
-};
-
-struct FaultReport {
-  std::vector<ContextBankFaults> context_banks;  ///< by bank number; of an SMMUv2
-  std::optional<EventReport> events{};           ///< none: an SMMUv2
-  std::uint64_t global_faults = 0;               ///< recorded in sGFSR
-  std::uint64_t raised = 0;                      ///< transactions terminated by a fault, context or global
-  std::uint64_t logged = 0;                      ///< fault reports that reached the kernel log
-  std::uint64_t suppressed = 0;                  ///< reports the rate limit dropped
 };
 
 enum class SessionOutcome : std::uint8_t { Completed, Running, FailedToStart, Error, CoreLost };
