@@ -76,7 +76,7 @@ assert "aa00000.video-codec: probe failed with error -EBUSY" in log, log
 
 for board, arguments, expected in [
     ("another-iommu", (), r"board\.dtb: /soc@0/video-codec@1d00000: iommus refers to /soc@0/iommu@1ef0000, which is not "
-                          r"an SMMUv2 .* but qcom,msm8916-iommu, qcom,msm-iommu-v1\n"),
+                          r"an SMMU \(.*\) but qcom,msm8916-iommu, qcom,msm-iommu-v1\n"),
     ("no-video-unit", (), r"board\.toml:\d+: no node of .*board\.dtb is compatible with a Qualcomm video driver"),
     ("two-cells", ("--set", "policy.name=none"), r"board\.toml:\d+: stream 'video' has all StreamIDs of `iommus`, but the "
                                                  r"policy none tells streams apart"),
