@@ -34,6 +34,15 @@ class AddressCache {
     return &storage_.value(found);
   }
 
+  /// Which entry a lookup found, and that lookup once more, while nothing else has been done but lookups.
+  [[nodiscard]] std::uint32_t index_of(const Value& found) const { return storage_.index_of(found); }
+  void find_again(std::uint32_t index) {
+    CacheStatistics& count = storage_.statistics();
+    ++count.lookups;
+    ++count.hits;
+    storage_.touch(index);
+  }
+
   /// What a lookup of the entry's address would have found, of whatever size, makes room for it. So the
   /// newest of what overlaps is used at the address it was made for; elsewhere either may be found.
   void insert(const AddressEntry& entry, const Value& value) {

@@ -54,8 +54,15 @@ class SetAssociative {
   [[nodiscard]] std::uint32_t find(std::uint64_t hash, Matches matches) {
     std::uint32_t index = buckets_[hash & bucket_mask_];
     while (index != none && !matches(slots_[index].key)) index = slots_[index].next;
-    if (index != none) slots_[index].last_use = ++clock_;
+    if (index != none) touch(index);
     return index;
+  }
+
+  /// Makes an entry the one most recently used, as finding it would.
+  void touch(std::uint32_t index) { slots_[index].last_use = ++clock_; }
+  /// Of a value that is kept here.
+  [[nodiscard]] std::uint32_t index_of(const Value& value) const {
+    return static_cast<std::uint32_t>(&value - values_.data());
   }
 
   /// Holds until an entry is inserted or removed.

@@ -37,6 +37,10 @@ class Tlb {
     return cache_.find(tag, address);
   }
 
+  /// Which entry a lookup found, and that lookup once more, while nothing else has been done but lookups.
+  [[nodiscard]] std::uint32_t index_of(const Mapping& found) const { return cache_.index_of(found); }
+  void look_up_again(std::uint32_t index) { cache_.find_again(index); }
+
   /// Keeps a mapping of `address`, in place of the least recently used of its set.
   void insert(const TlbTag& tag, std::uint64_t address, const Mapping& mapping);
 

@@ -28,7 +28,7 @@ InputAttributes attributes_of(const AtosRequest& asked) {
 }  // namespace
 
 AtosResult Translator::look_up(const AtosRequest& asked) {
-  if (!control(asked.stream).enabled) return {.status = Status::Terminated};
+  if (!control_of(asked.stream).enabled) return {.status = Status::Terminated};
   const Transaction transaction{.address = asked.address,
                                 .stream_id = asked.stream_id,
                                 .substream_id = asked.substream_id,

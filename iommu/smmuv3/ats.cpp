@@ -43,7 +43,7 @@ AtsCompletion Translator::translate_for_ats(const AtsRequest& ats) {
     return ats_failed(Status::UnsupportedRequest, request, {.kind = arch::FaultKind::BadAtsRequest}, true);
   };
   if (!config_.ats) return {};
-  if (request.security == SecurityState::Secure || !control(request.security).enabled) return refused();
+  if (request.security == SecurityState::Secure || !control_of(request.security).enabled) return refused();
 
   AtsCompletion completion;
   std::optional<arch::Fault> fault;
@@ -90,7 +90,7 @@ AtsCompletion Translator::ats_denied(const Request& request, const arch::Fault& 
 
 AtsCompletion Translator::ats_fault(const Request& request, const arch::Fault& fault) {
   if (arch::is_translation_related(fault.kind)) return ats_denied(request, fault);
-  const Control& own = control(request.security);
+  const Control& own = control_of(request.security);
   const bool recorded =
       own.record_ats_errors && (fault.kind != arch::FaultKind::BadStreamId || own.record_bad_stream_ids);
   return ats_failed(Status::CompleterAbort, request, fault, recorded);
@@ -189,7 +189,7 @@ PparLookup Translator::find_ppar(std::uint32_t stream_id) {
   static_cast<void>(find_configuration(request, fault));
   if (fault) {
     ++statistics_.configuration_faults;
-    const Control& own = control(SecurityState::NonSecure);
+    const Control& own = control_of(SecurityState::NonSecure);
     result.fault = of_request(request, *fault);
     result.recorded =
         own.record_ats_errors && (fault->kind != arch::FaultKind::BadStreamId || own.record_bad_stream_ids);
@@ -214,7 +214,7 @@ Translation Translator::translated(unsigned tbu, const Transaction& transaction)
     ++statistics_.disabled;
     return aborted;
   }
-  const Control& own = control(request.security);
+  const Control& own = control_of(request.security);
   if (request.security == SecurityState::Secure || !own.enabled) return forbidden(request);
   if (!own.ats_check) return pass_translated(request);
 

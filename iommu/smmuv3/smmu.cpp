@@ -163,8 +163,10 @@ void Smmu::write_gatos(SecurityState state, std::uint32_t offset, std::uint32_t 
 
 void Smmu::after_write(SecurityState state, bool translated) {
   const Control control = interface(state).control();
-  if (!(control == translator_.control(state))) listener_->invalidated_all();
-  translator_.control(state) = control;
+  if (!(control == translator().control(state))) {
+    listener_->invalidated_all();
+    translator_.control(state) = control;
+  }
   // There may be another command where the CMD_SYNC was.
   atc(state).sync_waits = false;
   if (translated && !interface(state).translates())  // §6.3.9.6

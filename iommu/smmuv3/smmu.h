@@ -83,6 +83,11 @@ class Smmu {
   /// until the listener is told to resume `token`.
   [[nodiscard]] Translation translate(unsigned tbu, const Transaction& transaction, std::uint64_t token);
 
+  /// For a transaction that hit before, the same without a translation: see Translator.
+  [[nodiscard]] bool translate_again(unsigned tbu, const Hit& hit) {
+    return translator_.translate_again(tbu, hit);
+  }
+
   /// The ATS port. Without one CMD_ATC_INV and CMD_PRI_RESP are ignored (§4.5), and PRI messages get no
   /// answer. It must outlive the SMMU.
   void connect(RootComplex& root_complex) { root_complex_ = &root_complex; }

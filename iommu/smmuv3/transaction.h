@@ -28,6 +28,14 @@ struct Transaction {
   InputAttributes attributes{};  ///< read or write, privilege, what memory it thinks it goes to
 };
 
+/// What a transaction hit: an entry of its TBU's micro-TLB and one of the configuration cache. Good for the
+/// same transaction, or another that differs in the low 12 bits of the address, until either cache changes.
+struct Hit {
+  std::uint64_t epoch = 0;  ///< of what those caches hold; 0: it hit nothing
+  std::uint32_t mapping = 0;
+  std::uint32_t configuration = 0;
+};
+
 struct Translation {
   enum class Action : std::uint8_t {
     Forward,  ///< send it on to `output`
@@ -42,6 +50,7 @@ struct Translation {
   std::uint8_t same_page_shift = 12;  ///< input and output agree in this many low bits
   std::uint8_t span_shift = 12;  ///< invalidations by address name it by this many bytes, as a power of 2
   bool recorded = false;         ///< `fault` goes to the event queue
+  Hit hit{};                     ///< when forwarded, Source::MicroTlb
   std::uint64_t output = 0;
   OutputAttributes attributes{};               ///< when forwarded
   std::optional<arch::TlbTag> tag{};           ///< what TLBs know it by, when forwarded through a stage

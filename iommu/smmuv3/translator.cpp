@@ -46,10 +46,12 @@ Translator::Translator(const Config& config, unsigned tbus, arch::MemoryPort& me
       configurations_(config.caches.configuration),
       tlb_(config.caches.tlb),
       micro_tlbs_(tbus, arch::Tlb(config.caches.micro_tlb)),
+      epochs_(tbus, 1),
       stage1_tables_(config.caches.stage1_walk),
       stage2_tables_(config.caches.stage2_walk) {}
 
 void Translator::invalidate(const arch::TlbInvalidation& scope) {
+  forget_hits();
   tlb_.invalidate(scope);
   for (arch::Tlb& micro : micro_tlbs_) micro.invalidate(scope);
   stage1_tables_.invalidate(scope);
@@ -57,10 +59,12 @@ void Translator::invalidate(const arch::TlbInvalidation& scope) {
 }
 
 void Translator::invalidate(const ConfigInvalidation& scope) {
+  forget_hits();
   configurations_.invalidate(scope);
 }
 
 void Translator::invalidate_all() {
+  forget_hits();
   tlb_.invalidate_all();
   for (arch::Tlb& micro : micro_tlbs_) micro.invalidate_all();
   stage1_tables_.invalidate_all();
@@ -76,7 +80,7 @@ Translation Translator::translate(unsigned tbu, const Transaction& transaction) 
   Request request{.transaction = transaction,
                   .security = config_.secure ? transaction.security : SecurityState::NonSecure,
                   .attributes = transaction.attributes};
-  if (!control(request.security).enabled) return disabled(request);
+  if (!control_of(request.security).enabled) return disabled(request);
 
   std::optional<arch::Fault> fault;
   if (!find_configuration(request, fault)) {
@@ -96,7 +100,7 @@ Translation Translator::translate(unsigned tbu, const Transaction& transaction) 
 
 /// SMMUEN == 0 (§3.4, §3.11, §6.3.14, §13.2).
 Translation Translator::disabled(Request& request) {
-  const Control& own = control(request.security);
+  const Control& own = control_of(request.security);
   const layout::smmuv3::S_GBPA gbpa = own.gbpa;
   using Gbpa = layout::smmuv3::S_GBPA;
   request.attributes =
@@ -183,13 +187,20 @@ Translation Translator::through_stages(unsigned tbu, const Request& request) {
   if (mapping == nullptr) {
     source = Source::MainTlb;
     mapping = tlb_.lookup(tag, address);
-    if (mapping != nullptr) micro.insert(tag, address, *mapping);
+    if (mapping != nullptr) insert_micro(tbu, tag, address, *mapping);
   }
   if (mapping != nullptr) {
     const arch::HitCheck check = arch::check_hit(*mapping, stage1, stage2, access);
     if (check != arch::HitCheck::Walk)
       ++(source == Source::MicroTlb ? statistics_.micro_tlb_hits : statistics_.tlb_hits);
-    if (check == arch::HitCheck::Allowed) return forward(request, *mapping, address, source);
+    if (check == arch::HitCheck::Allowed) {
+      Translation result = forward(request, *mapping, address, source);
+      if (source == Source::MicroTlb && request.cached != nullptr)
+        result.hit = {.epoch = epochs_[tbu],
+                      .mapping = micro.index_of(*mapping),
+                      .configuration = configurations_.index_of(*request.cached)};
+      return result;
+    }
     if (check != arch::HitCheck::Walk)
       return translation_fault(request, fault_on_hit(request, *mapping, address, check), source);
   }
@@ -203,8 +214,14 @@ Translation Translator::through_stages(unsigned tbu, const Request& request) {
                : terminated(request, outcome.fault, Source::Walk);
   }
   tlb_.insert(tag, address, outcome.mapping);
-  micro.insert(tag, address, outcome.mapping);
+  insert_micro(tbu, tag, address, outcome.mapping);
   return forward(request, outcome.mapping, address, Source::Walk);
+}
+
+void Translator::insert_micro(unsigned tbu, const arch::TlbTag& tag, std::uint64_t address,
+                              const arch::Mapping& mapping) {
+  ++epochs_[tbu];
+  micro_tlbs_[tbu].insert(tag, address, mapping);
 }
 
 Translation Translator::forward(const Request& request, const arch::Mapping& mapping, std::uint64_t address,
@@ -258,7 +275,7 @@ Translation Translator::terminated(const Request& request, arch::Fault fault, So
   result.source = source;
   result.fault = of_request(request, fault);
   result.recorded =
-      fault.kind != arch::FaultKind::BadStreamId || control(request.security).record_bad_stream_ids;
+      fault.kind != arch::FaultKind::BadStreamId || control_of(request.security).record_bad_stream_ids;
   result.accesses = log_.kept();
   return result;
 }
@@ -288,7 +305,10 @@ bool Translator::find_configuration(Request& request, std::optional<arch::Fault>
   const Configuration* const known = configurations_.lookup(key);
   if (known != nullptr) use(request, *known);
   const bool enough = known != nullptr && (known->complete || !needs_cd(request));
-  if (!enough && !fetch_configuration(request, key, fault)) return false;
+  if (enough)
+    request.cached = known;
+  else if (!fetch_configuration(request, key, fault))
+    return false;
 
   const auto bad = [&](arch::FaultKind kind) {
     fault = arch::Fault{.kind = kind};
@@ -328,8 +348,8 @@ bool Translator::fetch_configuration(Request& request, const ConfigKey& key,
 }
 
 bool Translator::fetch_stream(Request& request, const ConfigKey& key, std::optional<arch::Fault>& fault) {
-  const Control& own = control(request.security);
-  const Control& secure = control(SecurityState::Secure);
+  const Control& own = control_of(request.security);
+  const Control& secure = control_of(SecurityState::Secure);
   ++statistics_.stream_fetches;
   const SteLookup ste = find_ste(
       {.state = request.security, .base = own.strtab_base, .format = own.strtab_base_cfg, .cr1 = own.cr1},
@@ -366,12 +386,15 @@ bool Translator::fetch_substream(Request& request, const ConfigKey& key, std::op
         return false;
       }
       fetched_.substream =
-          decode(cd.cd, fetched_.stream, request.security, control(SecurityState::Secure), config_);
+          decode(cd.cd, fetched_.stream, request.security, control_of(SecurityState::Secure), config_);
       fetched_.stage1 = true;
       request.substream = &fetched_.substream;
     }
   }
-  if (!request.inhibit_update) configurations_.insert(key, fetched_, fetched_.stage1);
+  if (!request.inhibit_update) {
+    forget_hits();
+    configurations_.insert(key, fetched_, fetched_.stage1);
+  }
   return true;
 }
 

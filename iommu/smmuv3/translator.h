@@ -34,7 +34,10 @@ class Translator {
   Translator(const Config& config, unsigned tbus, arch::MemoryPort& memory);
 
   /// Of the Secure interface only where it is implemented.
-  [[nodiscard]] Control& control(SecurityState state) { return control_[static_cast<std::size_t>(state)]; }
+  [[nodiscard]] Control& control(SecurityState state) {
+    forget_hits();
+    return control_[static_cast<std::size_t>(state)];
+  }
 
   [[nodiscard]] const Control& control(SecurityState state) const {
     return control_[static_cast<std::size_t>(state)];
@@ -42,6 +45,17 @@ class Translator {
 
   /// What happens to a transaction that arrives at `tbu`, which is below `tbus`.
   [[nodiscard]] Translation translate(unsigned tbu, const Transaction& transaction);
+
+  /// What translate() would do once more for a transaction that hit: counts it and makes what it hit the most
+  /// recently used. False, with nothing done: it has to be translated.
+  [[nodiscard]] bool translate_again(unsigned tbu, const Hit& hit) {
+    if (hit.epoch != epochs_[tbu]) return false;
+    ++statistics_.transactions;
+    ++statistics_.micro_tlb_hits;
+    configurations_.look_up_again(hit.configuration);
+    micro_tlbs_[tbu].look_up_again(hit.mapping);
+    return true;
+  }
 
   /// The completion of an ATS Translation Request (§3.9.1.2, §13.6, §13.7), from the main TLB or a walk.
   [[nodiscard]] AtsCompletion translate_for_ats(const AtsRequest& ats);
@@ -78,8 +92,16 @@ class Translator {
     InputAttributes attributes{};  ///< after the STE's overrides, or the registers'
     const StreamContext* stream = nullptr;
     const SubstreamContext* substream = nullptr;  ///< null: stage 1 does not translate
+    const Configuration* cached = nullptr;        ///< where both are, in the configuration cache
     bool inhibit_update = false;                  ///< ATOS_ADDR.HTTUI
   };
+
+  void forget_hits() {
+    for (std::uint64_t& epoch : epochs_) ++epoch;
+  }
+  [[nodiscard]] const Control& control_of(SecurityState state) const { return control(state); }
+  void insert_micro(unsigned tbu, const arch::TlbTag& tag, std::uint64_t address,
+                    const arch::Mapping& mapping);
 
   [[nodiscard]] Translation disabled(Request& request);
   [[nodiscard]] Translation bypass(const Request& request);
@@ -124,6 +146,8 @@ class Translator {
   ConfigCache<Configuration> configurations_;
   arch::Tlb tlb_;
   std::vector<arch::Tlb> micro_tlbs_;
+  std::vector<std::uint64_t>
+      epochs_;  ///< by TBU; another as soon as what it hit before may be something else
   arch::WalkCache stage1_tables_;
   arch::WalkCache stage2_tables_;
   arch::AccessLog log_;

@@ -26,24 +26,6 @@ void clear_data(tlm::tlm_generic_payload& payload) {
   }
 }
 
-SavedPayload::SavedPayload(tlm::tlm_generic_payload& payload)
-    : payload_(payload),
-      address_(payload.get_address()),
-      data_(payload.get_data_ptr()),
-      length_(payload.get_data_length()),
-      streaming_width_(payload.get_streaming_width()),
-      enables_(payload.get_byte_enable_ptr()),
-      enables_length_(payload.get_byte_enable_length()) {}
-
-SavedPayload::~SavedPayload() {
-  payload_.set_address(address_);
-  payload_.set_data_ptr(data_);
-  payload_.set_data_length(length_);
-  payload_.set_streaming_width(streaming_width_);
-  payload_.set_byte_enable_ptr(enables_);
-  payload_.set_byte_enable_length(enables_length_);
-}
-
 void Burst::split(const tlm::tlm_generic_payload& payload) {
   const unsigned span = span_of(payload);
   pieces_.clear();

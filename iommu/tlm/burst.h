@@ -26,10 +26,24 @@ void clear_data(tlm::tlm_generic_payload& payload);
 /// Puts back, at the end of its scope, what an interconnect may change on the way of a payload.
 class SavedPayload {
  public:
-  explicit SavedPayload(tlm::tlm_generic_payload& payload);
+  explicit SavedPayload(tlm::tlm_generic_payload& payload)
+      : payload_(payload),
+        address_(payload.get_address()),
+        data_(payload.get_data_ptr()),
+        length_(payload.get_data_length()),
+        streaming_width_(payload.get_streaming_width()),
+        enables_(payload.get_byte_enable_ptr()),
+        enables_length_(payload.get_byte_enable_length()) {}
   SavedPayload(const SavedPayload&) = delete;
   SavedPayload& operator=(const SavedPayload&) = delete;
-  ~SavedPayload();
+  ~SavedPayload() {
+    payload_.set_address(address_);
+    payload_.set_data_ptr(data_);
+    payload_.set_data_length(length_);
+    payload_.set_streaming_width(streaming_width_);
+    payload_.set_byte_enable_ptr(enables_);
+    payload_.set_byte_enable_length(enables_length_);
+  }
 
   [[nodiscard]] std::uint64_t address() const { return address_; }
   [[nodiscard]] unsigned char* data() const { return data_; }

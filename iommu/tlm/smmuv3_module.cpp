@@ -53,6 +53,7 @@ Smmuv3Module::Smmuv3Module(const sc_core::sc_module_name& name, const smmuv3::Co
       debug_memory_(walk),
       probe_(core_.config(), debug_memory_),
       timer_(timing, tbus),
+      hits_(tbus),
       slots_(tbus, std::max(timing.stall_slots, 1U)),
       event_queue_line_("event_queue_line", event_queue_irq, timing.interrupt_pulse),
       command_sync_line_("command_sync_line", command_sync_irq, timing.interrupt_pulse),
@@ -154,6 +155,30 @@ void Smmuv3Module::send(unsigned tbu, tlm::tlm_generic_payload& payload, sc_core
   out[tbu]->b_transport(payload, delay);
 }
 
+void Smmuv3Module::forward(unsigned tbu, const models::AccessAttributes& attributes, std::uint64_t output,
+                           const OutputAttributes& output_attributes, tlm::tlm_generic_payload& payload,
+                           sc_core::sc_time& delay) {
+  const InFlight::Flight flight(in_flight_);
+  ScopedOutput sent(payload);
+  sent.attributes() = output_attributes;
+  const SavedPayload saved(payload);
+  payload.set_address(output);
+  send(tbu, payload, delay);
+  if (!may_have_dmi(tbu, attributes)) payload.set_dmi_allowed(false);
+}
+
+/// A transaction like one before that hit, where it changes nothing that it does not go through the SMMU:
+/// none is in there, and what it takes does not depend on others. nullptr: it goes the long way.
+const HitTable::Entry* Smmuv3Module::hit_again(unsigned tbu, const HitTable::Key& key, unsigned bytes,
+                                               bool write, sc_core::sc_time& delay) {
+  if (observer_ != nullptr || lock_.busy() || slots_.full(tbu) || !timer_.hits_are_alike(write, bytes))
+    return nullptr;
+  const HitTable::Entry* const known = hits_[tbu].find(key);
+  if (known == nullptr || !core_.translate_again(tbu, known->hit)) return nullptr;
+  delay += timer_.charge_like_hit(tbu, write);
+  return known;
+}
+
 /// Answers for a transaction that does not go on.
 void Smmuv3Module::terminate(Verdict verdict, tlm::tlm_generic_payload& payload) {
   payload.set_dmi_allowed(false);
@@ -171,22 +196,23 @@ void Smmuv3Module::client_transport(int port, tlm::tlm_generic_payload& payload,
   const models::AccessAttributes attributes = attributes_of(tbu, payload, default_attributes[tbu]);
   if (attributes.address_type == models::AddressType::TranslationRequest)
     return terminate(Verdict::Abort, payload);  // it is a call of its own
-  smmuv3::Transaction transaction = transaction_of(attributes, payload);
-  if (crosses_page(payload)) return split_transport(tbu, transaction, payload, delay);
+  if (crosses_page(payload)) return split_transport(tbu, attributes, payload, delay);
+  const bool write = payload.is_write();
+  const HitTable::Key key(attributes, payload.get_address(), write);
+  if (const HitTable::Entry* known = hit_again(tbu, key, payload.get_data_length(), write, delay))
+    return forward(tbu, attributes, known->page | payload.get_address() % page_bytes, known->attributes,
+                   payload, delay);
 
+  const smmuv3::Transaction transaction = transaction_of(attributes, payload);
   for (;;) {
     Translation translation;
     std::uint64_t token = 0;
     Verdict verdict = translate(tbu, transaction, payload.get_data_length(), delay, translation, token);
     if (verdict == Verdict::Forward) {
-      const InFlight::Flight flight(in_flight_);
-      ScopedOutput sent(payload);
-      sent.attributes() = sent_with(translation);
-      const SavedPayload saved(payload);
-      payload.set_address(translation.output);
-      send(tbu, payload, delay);
-      if (!may_have_dmi(tbu, attributes)) payload.set_dmi_allowed(false);
-      return;
+      const OutputAttributes sent = sent_with(translation);
+      if (translation.hit.epoch != 0)
+        hits_[tbu].put(key, {translation.hit, translation.output & ~(page_bytes - 1), sent});
+      return forward(tbu, attributes, translation.output, sent, payload, delay);
     }
     if (verdict == Verdict::Stall) verdict = after_stall(tbu, token, delay);
     if (verdict != Verdict::Stall) return terminate(verdict, payload);
@@ -194,7 +220,7 @@ void Smmuv3Module::client_transport(int port, tlm::tlm_generic_payload& payload,
 }
 
 /// All is translated again after a stall: what the first pieces went to may have been invalidated meanwhile.
-void Smmuv3Module::split_transport(unsigned tbu, smmuv3::Transaction& transaction,
+void Smmuv3Module::split_transport(unsigned tbu, const models::AccessAttributes& attributes,
                                    tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   if (payload.get_byte_enable_ptr() != nullptr && payload.get_byte_enable_length() == 0) {
     payload.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
@@ -202,6 +228,7 @@ void Smmuv3Module::split_transport(unsigned tbu, smmuv3::Transaction& transactio
   }
   const BurstPool::Lease burst(bursts_);
   burst->split(payload);
+  smmuv3::Transaction transaction = transaction_of(attributes, payload);
   Verdict verdict = Verdict::Stall;
   while (verdict == Verdict::Stall) {
     for (Burst::Piece& piece : burst->pieces()) {

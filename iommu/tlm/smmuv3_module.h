@@ -29,6 +29,7 @@
 #include "iommu/tlm/burst.h"
 #include "iommu/tlm/core_lock.h"
 #include "iommu/tlm/dmi_table.h"
+#include "iommu/tlm/hit_table.h"
 #include "iommu/tlm/in_flight.h"
 #include "iommu/tlm/memory_initiator.h"
 #include "iommu/tlm/pulse_line.h"
@@ -116,10 +117,15 @@ class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
 
   void register_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void client_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  void split_transport(unsigned tbu, smmuv3::Transaction& transaction, tlm::tlm_generic_payload& payload,
-                       sc_core::sc_time& delay);
+  void split_transport(unsigned tbu, const models::AccessAttributes& attributes,
+                       tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   static void terminate(Verdict verdict, tlm::tlm_generic_payload& payload);
   void send(unsigned tbu, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  void forward(unsigned tbu, const models::AccessAttributes& attributes, std::uint64_t output,
+               const OutputAttributes& output_attributes, tlm::tlm_generic_payload& payload,
+               sc_core::sc_time& delay);
+  [[nodiscard]] const HitTable::Entry* hit_again(unsigned tbu, const HitTable::Key& key, unsigned bytes,
+                                                 bool write, sc_core::sc_time& delay);
 
   [[nodiscard]] models::AccessAttributes attributes_of(unsigned tbu, const tlm::tlm_generic_payload& payload,
                                                        const models::AccessAttributes& defaults) const;
@@ -167,6 +173,7 @@ class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
   bool dmi_allowed_ = true;
   CoreLock lock_;
   TranslationTimer timer_;
+  std::vector<HitTable> hits_;  ///< by TBU
   StallSlots slots_;
   BurstPool bursts_;
   InFlight in_flight_;

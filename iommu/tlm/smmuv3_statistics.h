@@ -23,6 +23,7 @@ class LatencyHistogram {
   static constexpr std::size_t bins = 32;
 
   void add(const sc_core::sc_time& latency);
+  void add(const LatencyHistogram& other, std::uint64_t times);
 
   [[nodiscard]] const std::array<std::uint64_t, bins>& counts() const { return counts_; }
   [[nodiscard]] sc_core::sc_time total() const { return total_; }

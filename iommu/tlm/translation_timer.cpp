@@ -29,6 +29,16 @@ unsigned of(const Smmuv3Timing& timing, unsigned parameter) {
   return timing.contention ? parameter : 0;
 }
 
+/// Exact, where a multiplication of times goes through floating point.
+sc_time of_many(const sc_time& one, std::uint64_t times) {
+  return sc_time::from_value(one.value() * times);
+}
+
+void add(ResourceStatistics& sum, const ResourceStatistics& one, std::uint64_t times) {
+  sum.uses += one.uses * times;
+  sum.busy += of_many(one.busy, times);
+}
+
 /// Without a multiplication, which goes through floating point, where there is one.
 sc_time of_beats(const sc_time& beat, unsigned beats) {
   return beats == 1 ? beat : beat * beats;
@@ -43,6 +53,13 @@ void LatencyHistogram::add(const sc_time& latency) {
   longest_ = std::max(longest_, latency);
 }
 
+void LatencyHistogram::add(const LatencyHistogram& other, std::uint64_t times) {
+  if (times == 0) return;
+  for (std::size_t bin = 0; bin < bins; ++bin) counts_[bin] += other.counts_[bin] * times;
+  total_ += of_many(other.total_, times);
+  longest_ = std::max(longest_, other.longest_);
+}
+
 TranslationTimer::Tbu::Tbu(const Smmuv3Timing& timing)
     : slots(of(timing, timing.tbu_slots)),
       write_buffer(of(timing, timing.write_buffer_beats)),
@@ -53,6 +70,7 @@ TranslationTimer::Tbu::Tbu(const Smmuv3Timing& timing)
 
 TranslationTimer::TranslationTimer(const Smmuv3Timing& timing, unsigned tbus)
     : timing_(timing),
+      hit_(timing.client_port + timing.micro_tlb + timing.out_port),
       tbus_(tbus, Tbu(timing)),
       link_there_(of(timing, 1)),
       link_back_(of(timing, 1)),
@@ -151,6 +169,26 @@ sc_time TranslationTimer::accesses(Accesses all, sc_time time) {
   return time;
 }
 
+/// What charge() would have counted of so many hits.
+void TranslationTimer::add_hits(TbuStatistics& sum, bool write, std::uint64_t times) const {
+  if (times == 0) return;
+  TranslationTimer alone(timing_, 1);
+  Translation hit;
+  hit.action = Translation::Action::Forward;
+  hit.source = Source::MicroTlb;
+  static_cast<void>(alone.charge(0, hit, write, 1, sc_core::SC_ZERO_TIME));
+  const TbuStatistics one = alone.snapshot().tbus[0];
+  sum.reads += one.reads * times;
+  sum.writes += one.writes * times;
+  sum.translation.add(one.translation, times);
+  add(sum.slots, one.slots, times);
+  add(sum.client_port, one.client_port, times);
+  add(sum.out_port, one.out_port, times);
+  add(sum.write_buffer, one.write_buffer, times);
+  add(sum.micro_tlb_lookups, one.micro_tlb_lookups, times);
+  add(sum.main_tlb_lookups, one.main_tlb_lookups, times);
+}
+
 Smmuv3Statistics TranslationTimer::snapshot() const {
   Smmuv3Statistics all = statistics_;
   for (std::size_t index = 0; index < tbus_.size(); ++index) {
@@ -162,6 +200,7 @@ Smmuv3Statistics TranslationTimer::snapshot() const {
     count.write_buffer = tbu.write_buffer.statistics();
     count.micro_tlb_lookups = tbu.micro_tlb.statistics();
     count.main_tlb_lookups = tbu.main_tlb.statistics();
+    for (const bool write : {false, true}) add_hits(count, write, tbu.alike[write ? 1 : 0]);
   }
   all.link_there = link_there_.statistics();
   all.link_back = link_back_.statistics();
