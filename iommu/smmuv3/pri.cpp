@@ -36,6 +36,10 @@ PageRequestRecord record_of(const PageRequest& request) {
 }  // namespace
 
 AtsCompletion Smmu::translate_for_ats(const AtsRequest& request) {
+  if (!powered_) {
+    ++counters_.requests_without_power;
+    return {};  // UR, as with SMMUEN 0 (§3.9.1.2)
+  }
   AtsCompletion completion = translator_.translate_for_ats(request);
   if (completion.recorded)
     record(completion.fault->secure_stream ? SecurityState::Secure : SecurityState::NonSecure,
@@ -63,6 +67,10 @@ void Smmu::answer_overflow(const PageRequest& request) {
 }
 
 void Smmu::page_request(const PageRequest& incoming) {
+  if (!powered_) {
+    ++counters_.requests_without_power;
+    return;
+  }
   PageRequest request = incoming;
   request.ssv = incoming.ssv && config().substream_id_bits != 0;
   Interface& own = interface(SecurityState::NonSecure);

@@ -45,7 +45,30 @@ Smmu::Smmu(const Config& config, unsigned tbus, arch::MemoryPort& memory, SmmuLi
     translator_.control(state) = interface(state).control();
 }
 
+void Smmu::set_power(bool on) {
+  const bool lost = powered_ && !on;
+  powered_ = on;
+  if (lost) reset();
+}
+
+/// What is stalled ends as when SMMUEN goes to 0 (§6.3.9.6): nobody could answer it any more.
+void Smmu::reset() {
+  for (const SecurityState state : {SecurityState::NonSecure, SecurityState::Secure}) {
+    interface(state) = Interface(config(), state);
+    gatos_[static_cast<std::size_t>(state)] = Gatos(config(), state);
+    atc(state) = {};
+    translator_.control(state) = interface(state).control();
+  }
+  translator_.invalidate_all();
+  listener_->invalidated_all();
+  abort_stalled([](const StalledTransaction&) { return true; });
+}
+
 std::uint64_t Smmu::read(std::uint64_t offset, unsigned size, bool secure) const {
+  if (!powered_) {
+    ++counters_.register_accesses_without_power;
+    return 0;
+  }
   if ((size != 4 && size != 8) || offset % size != 0 || offset >= frame_size) return 0;
   const auto at = static_cast<std::uint32_t>(offset);
   const std::uint64_t low = read32(at, secure);
@@ -53,6 +76,10 @@ std::uint64_t Smmu::read(std::uint64_t offset, unsigned size, bool secure) const
 }
 
 void Smmu::write(std::uint64_t offset, std::uint64_t value, unsigned size, bool secure) {
+  if (!powered_) {
+    ++counters_.register_accesses_without_power;
+    return;
+  }
   if ((size != 4 && size != 8) || offset % size != 0 || offset >= frame_size) return;
   const auto at = static_cast<std::uint32_t>(offset);
   write32(at, static_cast<std::uint32_t>(value), secure);
@@ -175,6 +202,10 @@ void Smmu::after_write(SecurityState state, bool translated) {
 }
 
 Translation Smmu::translate(unsigned tbu, const Transaction& transaction, std::uint64_t token) {
+  if (!powered_) {
+    ++counters_.requests_without_power;
+    return {};
+  }
   Translation translation = translator_.translate(tbu, transaction);
   if (!translation.fault) return translation;
   if (translation.action == Translation::Action::Stall)

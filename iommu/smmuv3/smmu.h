@@ -22,6 +22,7 @@
 #include "iommu/smmuv3/gatos.h"
 #include "iommu/smmuv3/interface.h"
 #include "iommu/smmuv3/stalls.h"
+#include "iommu/smmuv3/statistics.h"
 #include "iommu/smmuv3/translator.h"
 
 namespace sidewinder::smmuv3 {
@@ -48,21 +49,6 @@ class SmmuListener {
   virtual void invalidated(const arch::TlbInvalidation& what) { static_cast<void>(what); }
   virtual void invalidated(const ConfigInvalidation& what) { static_cast<void>(what); }
   virtual void invalidated_all() {}  ///< by S_INIT, or what a register says of translation has changed
-};
-
-struct SmmuCounters {
-  std::uint64_t commands = 0;
-  std::uint64_t command_errors = 0;
-  std::uint64_t invalidations = 0;  ///< CFGI and TLBI commands
-  std::uint64_t syncs = 0;
-  std::uint64_t events = 0;            ///< records written
-  std::uint64_t events_discarded = 0;  ///< for want of a writable queue
-  std::uint64_t stalls = 0;
-  std::uint64_t msis = 0;
-  std::uint64_t atc_invalidations = 0;        ///< that went out
-  std::uint64_t page_requests = 0;            ///< written to the PRI queue, with Stop Markers
-  std::uint64_t page_requests_discarded = 0;  ///< whatever was answered
-  std::uint64_t address_translations = 0;     ///< operations of GATOS and S_GATOS
 };
 
 class Smmu {
@@ -102,6 +88,13 @@ class Smmu {
   /// Consumes one command; false when there was none, or it was an error.
   bool process_command(SecurityState state);
 
+  /// Cutting the power loses every register and cache entry: what comes back is as after reset. Stalled
+  /// transactions are aborted, pending ATC invalidations forgotten. Without power there are no commands,
+  /// events and interrupts; registers are RAZ/WI, transactions are aborted, Translation Requests are UR, and
+  /// page requests get no answer. At first it is on.
+  void set_power(bool on);
+  [[nodiscard]] bool powered() const { return powered_; }
+
   [[nodiscard]] const Config& config() const { return translator_.config(); }
   [[nodiscard]] const Translator& translator() const { return translator_; }
   [[nodiscard]] const SmmuCounters& counters() const { return counters_; }
@@ -122,6 +115,7 @@ class Smmu {
   [[nodiscard]] std::uint32_t read_plain(SecurityState state, std::uint32_t offset) const;
   void write_gatos(SecurityState state, std::uint32_t offset, std::uint32_t value);
   void after_write(SecurityState state, bool translated);
+  void reset();
 
   [[nodiscard]] layout::smmuv3::Cerror execute(const layout::smmuv3::Command& command, SecurityState queue);
   [[nodiscard]] layout::smmuv3::Cerror invalidate_tlbs(const layout::smmuv3::Command& command,
@@ -165,7 +159,8 @@ class Smmu {
   Stalls stalls_;
   /// Stalled without a tag, for want of one or of a writable event queue.
   std::deque<StalledTransaction> unrecorded_;
-  SmmuCounters counters_;
+  bool powered_ = true;
+  mutable SmmuCounters counters_;  ///< a read that finds no power counts
 };
 
 /// Activates an error, with its interrupt (§7.5).

@@ -27,10 +27,18 @@ class PulseLine : public sc_core::sc_module {
   /// The edge comes `after` from now, with an earlier one that is on its way.
   void raise(const sc_core::sc_time& after) {
     if (wire_.size() == 0) return;
+    dropped_ = false;
     if (high_)
       again_ = true;
     else
       raised_.notify(after);
+  }
+
+  /// What is not an edge yet does not become one.
+  void drop() {
+    raised_.cancel();
+    again_ = false;
+    dropped_ = low_until_later_;
   }
 
  private:
@@ -52,6 +60,7 @@ class PulseLine : public sc_core::sc_module {
       return;
     }
     low_until_later_ = false;
+    if (dropped_) return;
     high_ = true;
     wire_->write(true);
     next_trigger(width_);
@@ -63,6 +72,7 @@ class PulseLine : public sc_core::sc_module {
   bool high_ = false;
   bool again_ = false;            ///< raised while it was high
   bool low_until_later_ = false;  ///< between two edges
+  bool dropped_ = false;          ///< the second of them
 };
 
 }  // namespace sidewinder::tlm_shell

@@ -35,7 +35,7 @@ Smmuv3Module::Prospect Smmuv3Module::probe(const smmuv3::Transaction& transactio
 }
 
 unsigned Smmuv3Module::register_debug(tlm::tlm_generic_payload& payload) {
-  if (!payload.is_read() || !register_payload_ok(payload)) return 0;
+  if (!core_.powered() || !payload.is_read() || !register_payload_ok(payload)) return 0;
   const unsigned size = payload.get_data_length();
   const bool secure = attributes_of(register_access, payload, default_register_attributes).secure;
   const std::uint64_t value = core_.read(payload.get_address(), size, secure);
@@ -44,6 +44,7 @@ unsigned Smmuv3Module::register_debug(tlm::tlm_generic_payload& payload) {
 }
 
 unsigned Smmuv3Module::client_debug(int port, tlm::tlm_generic_payload& payload) {
+  if (!core_.powered()) return 0;
   const auto tbu = static_cast<unsigned>(port);
   const models::AccessAttributes attributes = attributes_of(tbu, payload, default_attributes[tbu]);
   if (attributes.address_type == models::AddressType::TranslationRequest) return 0;
@@ -74,7 +75,7 @@ bool Smmuv3Module::client_dmi(int port, tlm::tlm_generic_payload& payload, tlm::
   const auto tbu = static_cast<unsigned>(port);
   const std::uint64_t address = payload.get_address();
   const models::AccessAttributes attributes = attributes_of(tbu, payload, default_attributes[tbu]);
-  if (!may_have_dmi(tbu, attributes)) return refuse(dmi, address);
+  if (!core_.powered() || !may_have_dmi(tbu, attributes)) return refuse(dmi, address);
 
   smmuv3::Transaction transaction = transaction_of(attributes, payload);
   transaction.attributes.write = false;

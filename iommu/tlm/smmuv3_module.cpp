@@ -96,16 +96,17 @@ void Smmuv3Module::register_transport(tlm::tlm_generic_payload& payload, sc_core
   const unsigned size = payload.get_data_length();
   const CoreLock::Hold hold(lock_);
   interrupts_after_ = delay;
+  const bool powered = core_.powered();
   std::uint64_t value = 0;
   if (payload.is_read()) {
     value = core_.read(payload.get_address(), size, secure);
-    std::memcpy(payload.get_data_ptr(), &value, size);
+    if (powered) std::memcpy(payload.get_data_ptr(), &value, size);
   } else if (payload.is_write()) {
     std::memcpy(&value, payload.get_data_ptr(), size);
     core_.write(payload.get_address(), value, size, secure);
     ring_doorbell(delay);
   }
-  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  payload.set_response_status(powered ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
 }
 
 Smmuv3Module::Verdict Smmuv3Module::translate(unsigned tbu, const smmuv3::Transaction& transaction,
@@ -118,7 +119,8 @@ Smmuv3Module::Verdict Smmuv3Module::translate(unsigned tbu, const smmuv3::Transa
     token = slots_.next(tbu);
     interrupts_after_ = delay;
     translation = core_.translate(tbu, transaction, token);
-    delay = timer_.charge(tbu, translation, transaction.attributes.write, bytes, now() + delay) - now();
+    if (core_.powered())
+      delay = timer_.charge(tbu, translation, transaction.attributes.write, bytes, now() + delay) - now();
     if (observer_ != nullptr) observer_->translated(tbu, transaction, translation);
     switch (translation.action) {
       case Translation::Action::Forward:

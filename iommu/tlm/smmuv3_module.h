@@ -54,7 +54,8 @@ class Smmuv3Observer {
 /// split at 4 KiB boundaries, byte enables and streaming width minded, and no piece of it goes on unless all
 /// are translated. Time is added to `delay`. The calling thread waits where the transaction stalls, or the
 /// TBU is full of stalled ones; and while another thread is in the SMMU, where memory waits in b_transport.
-/// A client that shall have several transactions stalled brings each in a thread of its own.
+/// A client that shall have several transactions stalled brings each in a thread of its own. Without power
+/// every transaction and register access is answered with ADDRESS_ERROR, in no time.
 ///
 /// Debug transport goes where a transaction would go by the tables as they are in memory, up to the first
 /// page that it would not reach, and has no side effect; it reads tables through `walk`'s debug transport. Of
@@ -105,6 +106,9 @@ class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
                                                         sc_core::sc_time& delay);
   void page_request(const smmuv3::PageRequest& request);
   void end_atc_invalidation(smmuv3::SecurityState queue, bool timed_out);
+
+  /// See Smmu. Interrupts on their way do not come; what was translated goes on. Waits as an access does.
+  void set_power(bool on);
 
   void observe(Smmuv3Observer* observer) { observer_ = observer; }  ///< nullptr: nobody
 

@@ -46,6 +46,18 @@ class InterfaceBench {
     if (config.secure) set_up(secure);
   }
 
+  /// The interface of the Security state whose registers are at `regs`.
+  void set_up(std::uint64_t regs) {
+    w64(regs + 0x80, stream_table);
+    w32(regs + 0x88, 8);
+    w64(regs + 0x90, commands | 4);
+    w64(regs + 0xa0, events | 4);
+    w32(regs + 0x28, 0x0d75);
+    w32(regs + 0x2c, 0x2);
+    w32(regs + 0x50, 0x5);
+    w32(regs + 0x20, 0xd);
+  }
+
   std::uint32_t r32(std::uint64_t offset, bool from_secure = true) const {
     return static_cast<std::uint32_t>(smmu.read(offset, 4, from_secure));
   }
@@ -101,17 +113,6 @@ class InterfaceBench {
   }
 
  private:
-  void set_up(std::uint64_t regs) {
-    w64(regs + 0x80, stream_table);
-    w32(regs + 0x88, 8);
-    w64(regs + 0x90, commands | 4);
-    w64(regs + 0xa0, events | 4);
-    w32(regs + 0x28, 0x0d75);
-    w32(regs + 0x2c, 0x2);
-    w32(regs + 0x50, 0x5);
-    w32(regs + 0x20, 0xd);
-  }
-
   static void put(std::map<std::uint64_t, std::uint64_t>& space, std::uint64_t address,
                   const Structure& structure) {
     for (unsigned word = 0; word < 8; ++word) space[address + 8 * word] = structure.words[word];
