@@ -36,7 +36,8 @@ ArmSmmuV3::ArmSmmuV3(HostBus& bus, PageAllocator& pages, const KernelLog& log, A
       shared_(&shared),
       platform_(std::move(platform)),
       commands_(io_, shared.commands),
-      stream_table_(io_, pages, commands_, platform_.disable_bypass) {}
+      stream_table_(io_, pages, commands_, platform_.disable_bypass),
+      power_(bus, {.suspend = [this] { suspend(); }, .resume = [this] { resume(); }}) {}
 
 Result<std::uint16_t> ArmSmmuV3::alloc_asid() {
   const std::uint32_t end = std::uint32_t{1} << asid_bits_;
@@ -89,6 +90,7 @@ Status ArmSmmuV3::probe_device(Device& device) {
                           features_.is_set<ArmSmmuV3Features::StallForce>();
   masters_[&device] = std::move(master);
   device.in_stream_map = true;
+  if (power_.enabled()) device.iommu_power = &power_;
   return {};
 }
 

@@ -22,6 +22,7 @@
 #include "iommu/linux/arm_smmu_v3_strtab.h"
 #include "iommu/linux/dma.h"
 #include "iommu/linux/iommu_ops.h"
+#include "iommu/linux/runtime_pm.h"
 
 namespace sidewinder::kernel {
 
@@ -46,7 +47,9 @@ class ArmSmmuV3 : public IommuOps {
   ArmSmmuV3& operator=(const ArmSmmuV3&) = delete;
 
   /// arm_smmu_device_probe(). EINVAL: too few registers. ENXIO: nothing this driver can use. ENODEV: no 4 KiB
-  /// granule, which Linux would do without. ENOMEM. ETIMEDOUT: a register is not acknowledged.
+  /// granule, which Linux would do without. ENOMEM. ETIMEDOUT: a register is not acknowledged. In a power
+  /// domain it has power from now on, not after an error. With run-time PM it suspends where nothing refers
+  /// to power(); no release has that.
   [[nodiscard]] Status probe();
 
   /// arm_smmu_probe_device(). ERANGE: a StreamID that the stream table does not have. EINVAL: one that is
@@ -56,6 +59,11 @@ class ArmSmmuV3 : public IommuOps {
   [[nodiscard]] Result<std::unique_ptr<IommuDomainOps>> alloc_domain(PageAllocator& pages,
                                                                      DomainType type) override;
   [[nodiscard]] HostBus& bus() const override { return *io_.bus; }
+
+  /// Enabled only with run-time PM in a power domain. Commands need no reference: while it is suspended they
+  /// are not issued, since a resume invalidates everything.
+  [[nodiscard]] RuntimePm& power() { return power_; }
+  [[nodiscard]] const RuntimePm& power() const { return power_; }
 
   // For its domains.
 
@@ -75,6 +83,7 @@ class ArmSmmuV3 : public IommuOps {
   void free_vmid(std::uint16_t vmid) { vmids_.erase(vmid); }
 
  private:
+  [[nodiscard]] Status probe_device();
   [[nodiscard]] Status probe_hardware();
   [[nodiscard]] Status probe_idr0();
   [[nodiscard]] Status probe_idr1();
@@ -89,10 +98,18 @@ class ArmSmmuV3 : public IommuOps {
   void abort_by_gbpa();
   [[nodiscard]] bool gbpa_updated(std::uint32_t& value) const;
   [[nodiscard]] Status set_up_irqs();
+  void clear_msis();
+  void write_msi(ArmSmmuV3Msi::Source source);
+  void restore_msis();
   void set_up_msis();
+  void request_combined_irq(unsigned irq);
   void request_unique_irqs();
   void request_irq(ArmSmmuV3Msi::Source source, const char* name, const char* without,
                    HostBus::Callback handler);
+
+  void switch_power(bool on);
+  void suspend();
+  void resume();
 
   void handle_events();
   [[nodiscard]] Status handle_event(const layout::smmuv3::Event& event);
@@ -100,6 +117,7 @@ class ArmSmmuV3 : public IommuOps {
   void log_decoded(const layout::smmuv3::Event& event) const;
   void handle_page_requests();
   void handle_page_request(const layout::smmuv3::PageRequestRecord& record);
+  void on_global_error();
   void handle_global_errors();
 
   [[nodiscard]] const ArmSmmuV3Master* master_of_stream(std::uint32_t sid) const;
@@ -120,7 +138,9 @@ class ArmSmmuV3 : public IommuOps {
   ArmSmmuV3Queue events_;
   ArmSmmuV3Queue page_requests_;
   ArmSmmuV3StreamTable stream_table_;
-  bool msis_ = false;  ///< its interrupts are messages
+  bool msis_ = false;            ///< its interrupts are messages
+  bool irqs_requested_ = false;  ///< and stay so when it is reset again
+  RuntimePm power_;
 
   std::set<std::uint16_t> vmids_{0};  ///< in use; 0 is that of streams that bypass
   std::map<const Device*, std::unique_ptr<ArmSmmuV3Master>> masters_;  ///< only looked up

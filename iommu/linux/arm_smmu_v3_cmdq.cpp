@@ -82,6 +82,7 @@ Command ArmSmmuV3CommandQueue::sync_at(std::uint32_t position) const {
 /// another's range to gather.
 void ArmSmmuV3CommandQueue::issue_list(std::span<const Command> commands, bool sync) {
   wait_for_space(static_cast<std::uint32_t>(commands.size()) + (sync ? 1 : 0));
+  if (stopped_) return;
   QueueIndices& indices = queue_.indices;
   for (const Command& command : commands) {
     queue_.write_entry(indices.prod, command.words);
@@ -154,6 +155,16 @@ bool ArmSmmuV3CommandQueue::poll_consumed(std::uint32_t position, std::uint32_t&
     if (!again) return false;
   }
   return true;
+}
+
+/// Its end of arm_smmu_runtime_suspend(). The queue begins where it ended: what was consumed is not issued
+/// again.
+void ArmSmmuV3CommandQueue::stop() {
+  stopped_ = true;
+  Poll poll(*io_->bus);
+  do {
+    queue_.indices.cons = queue_.read_cons() & (2 * queue_.indices.entries() - 1);
+  } while ((!queue_.indices.empty() || waiting_ != 0) && poll.again());
 }
 
 void ArmSmmuV3CommandQueue::skip_error() {

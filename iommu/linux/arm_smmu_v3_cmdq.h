@@ -54,6 +54,11 @@ class ArmSmmuV3CommandQueue {
   void add(CommandBatch& batch, const layout::smmuv3::Command& command);  ///< issues a batch that is full
   void submit(CommandBatch& batch);                                       ///< and waits
 
+  /// CMDQ_PROD_STOP_FLAG, as proposed: until restart() commands are not issued, and are complete at once.
+  /// Waits until the SMMU has consumed all there are, and nobody waits for one; or for 1 s.
+  void stop();
+  void restart() { stopped_ = false; }
+
   /// arm_smmu_cmdq_skip_err(): says what stopped the SMMU, and makes a CMD_SYNC of an illegal command.
   void skip_error();
 
@@ -72,6 +77,7 @@ class ArmSmmuV3CommandQueue {
   ArmSmmuV3CommandRateLimits* limits_;
   ArmSmmuV3Queue queue_;
   Options options_;
+  bool stopped_ = false;
   unsigned waiting_ = 0;  ///< for a CMD_SYNC: only the last of them moves CONS on (cmdq->lock)
 };
 

@@ -235,6 +235,7 @@ void ArmSmmuV3Domain::enable_ats(ArmSmmuV3Master& master) {
 /// arm_smmu_disable_ats()
 void ArmSmmuV3Domain::disable_ats(ArmSmmuV3Master& master) {
   if (!master.ats_enabled) return;
+  const RuntimePm::Reference powered(smmu_->power());  // an endpoint's cache outlives the SMMU's power
   master.device->pci->ats_enabled = false;
   CommandBatch batch;
   for (const std::uint32_t sid : master.streams)

@@ -61,8 +61,9 @@ bool is_fetch_fault(std::uint64_t type) {
 
 }  // namespace
 
-/// arm_smmu_evtq_thread()
+/// arm_smmu_evtq_thread(), which may sleep, and so resume the SMMU.
 void ArmSmmuV3::handle_events() {
+  const RuntimePm::Reference powered(power_);
   do {
     Event event;
     while (events_.remove(event.words))
@@ -129,6 +130,7 @@ void ArmSmmuV3::log_decoded(const Event& event) const {
 
 /// arm_smmu_priq_thread()
 void ArmSmmuV3::handle_page_requests() {
+  const RuntimePm::Reference powered(power_);
   do {
     PageRequestRecord record;
     while (page_requests_.remove(record.words)) handle_page_request(record);
@@ -154,7 +156,14 @@ void ArmSmmuV3::handle_page_request(const PageRequestRecord& record) {
   if (last) commands_.issue(smmuv3_command::pri_resp_deny(record));
 }
 
-/// arm_smmu_gerror_handler()
+/// arm_smmu_gerror_handler(), which may not: of a suspended SMMU no error is left, and suspend() sees to
+/// those before.
+void ArmSmmuV3::on_global_error() {
+  if (!power_.get_if_active()) return;
+  handle_global_errors();
+  power_.put_autosuspend();
+}
+
 void ArmSmmuV3::handle_global_errors() {
   const auto gerror = GERROR::of(io_.read32(page0::GERROR));
   constexpr std::uint32_t known =

@@ -41,6 +41,8 @@ struct ArmSmmuV3Platform {
   std::array<std::optional<unsigned>, ArmSmmuV3Msi::sources> irqs{};
   /// By ArmSmmuV3Msi::Source; none: the platform has no controller for messages of the SMMU.
   std::optional<std::array<ArmSmmuV3Msi, ArmSmmuV3Msi::sources>> msis{};
+  std::optional<PowerDomain> power_domain{};
+  bool runtime_pm = false;  ///< the driver has the proposed run-time PM, and uses it in a power domain
   bool dma_coherent = false;
   bool broken_prefetch = false;     ///< hisilicon,broken-prefetch-cmd
   bool page0_only = false;          ///< cavium,cn9900-broken-page1-regspace

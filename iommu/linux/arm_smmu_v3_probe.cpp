@@ -14,6 +14,7 @@ namespace {
 using namespace layout::smmuv3;
 using Features = ArmSmmuV3Features;
 
+constexpr std::uint64_t autosuspend_delay_ns = 20'000'000;  // arm-smmu's
 constexpr std::uint64_t one_page = 0x1'0000, both_pages = 0x2'0000;
 constexpr unsigned queue_bytes_shift = 20;  // Q_MAX_SZ_SHIFT, with CONFIG_CMA_ALIGNMENT 8
 constexpr unsigned command_shift = 4, event_record_shift = 5, pri_record_shift = 4;
@@ -31,6 +32,22 @@ constexpr std::uint32_t implementer_arm = 0x43b, product_mmu600 = 0x483, product
 }  // namespace
 
 Status ArmSmmuV3::probe() {
+  switch_power(true);  // the driver core has attached it to its domain (genpd_dev_pm_attach())
+  if (Status status = probe_device(); !status) {
+    switch_power(false);
+    return status;
+  }
+  if (platform_.power_domain && platform_.runtime_pm) {
+    power_.set_active();
+    power_.use_autosuspend(autosuspend_delay_ns);
+    power_.enable();
+    power_.request_idle();  // the driver core, after any probe
+  }
+  return {};
+}
+
+/// arm_smmu_device_probe(), but for its run-time PM.
+Status ArmSmmuV3::probe_device() {
   if (platform_.broken_prefetch) io_.say(LogLevel::Notice, "option hisilicon,broken-prefetch-cmd");
   if (platform_.page0_only) io_.say(LogLevel::Notice, "option cavium,cn9900-broken-page1-regspace");
   if (platform_.size < (platform_.page0_only ? one_page : both_pages)) {

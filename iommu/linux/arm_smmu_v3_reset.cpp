@@ -138,31 +138,59 @@ Status ArmSmmuV3::set_up_irqs() {
     io_.say(LogLevel::Err, "failed to disable irqs");
     return status;
   }
-  const bool pri = features_.is_set<Features::Pri>();
-  if (platform_.combined_irq) {
-    const bool requested =
-        io_.bus->request_irq(*platform_.combined_irq, this, IrqSharing::Exclusive, [this, pri] {
-          handle_global_errors();
-          handle_events();
-          if (pri) handle_page_requests();
-        });
-    if (!requested) io_.say(LogLevel::Warn, "failed to enable combined irq");
-  } else {
+  if (irqs_requested_)
+    restore_msis();
+  else if (platform_.combined_irq)
+    request_combined_irq(*platform_.combined_irq);
+  else
     request_unique_irqs();
-  }
+  irqs_requested_ = true;
   const IRQ_CTRL enables =
       IRQ_CTRL{}.set<IRQ_CTRL::EVENTQ_IRQEN>(1).set<IRQ_CTRL::GERROR_IRQEN>(1).set<IRQ_CTRL::PRIQ_IRQEN>(
-          pri ? 1 : 0);
+          features_.is_set<Features::Pri>() ? 1 : 0);
   if (!write_acknowledged(page0::IRQ_CTRL, page0::IRQ_CTRLACK, enables.raw))
     io_.say(LogLevel::Warn, "failed to enable irqs");
   return {};
 }
 
-/// arm_smmu_setup_msis()
-void ArmSmmuV3::set_up_msis() {
+void ArmSmmuV3::request_combined_irq(unsigned irq) {
+  const bool requested = io_.bus->request_irq(irq, this, IrqSharing::Exclusive, [this] {
+    on_global_error();
+    handle_events();
+    if (features_.is_set<Features::Pri>()) handle_page_requests();
+  });
+  if (!requested) io_.say(LogLevel::Warn, "failed to enable combined irq");
+}
+
+void ArmSmmuV3::clear_msis() {
   io_.write64(page0::GERROR_IRQ_CFG0, 0);
   io_.write64(page0::EVENTQ_IRQ_CFG0, 0);
   if (features_.is_set<Features::Pri>()) io_.write64(page0::PRIQ_IRQ_CFG0, 0);
+}
+
+/// arm_smmu_write_msi_msg()
+void ArmSmmuV3::write_msi(ArmSmmuV3Msi::Source source) {
+  const ArmSmmuV3Msi& msi = (*platform_.msis)[source];
+  const MsiPlace& place = msi_places[source];
+  io_.write64(place.cfg0, msi.address & IRQ_CFG0::ADDR::mask);
+  io_.write32(place.cfg1, msi.data);
+  io_.write32(place.cfg2, IRQ_CFG2{}.set<IRQ_CFG2::MemAttr>(device_ngnre).raw);
+}
+
+/// On a resume, as the probe left them: with a combined interrupt it did not touch them. What they reset to
+/// is UNKNOWN.
+void ArmSmmuV3::restore_msis() {
+  if (platform_.combined_irq) return;
+  clear_msis();
+  if (!msis_) return;
+  write_msi(ArmSmmuV3Msi::Events);
+  write_msi(ArmSmmuV3Msi::Errors);
+  if (features_.is_set<Features::Pri>()) write_msi(ArmSmmuV3Msi::PageRequests);
+}
+
+/// arm_smmu_setup_msis()
+void ArmSmmuV3::set_up_msis() {
+  clear_msis();
   if (!features_.is_set<Features::Msi>()) return;
   msis_ = platform_.msis.has_value();
   if (!msis_) io_.say(LogLevel::Info, "msi_domain absent - falling back to wired irqs");
@@ -173,7 +201,7 @@ void ArmSmmuV3::request_unique_irqs() {
   request_irq(ArmSmmuV3Msi::Events, "evtq", "no evtq irq - events will not be reported!",
               [this] { handle_events(); });
   request_irq(ArmSmmuV3Msi::Errors, "gerror", "no gerr irq - errors will not be reported!",
-              [this] { handle_global_errors(); });
+              [this] { on_global_error(); });
   if (features_.is_set<Features::Pri>())
     request_irq(ArmSmmuV3Msi::PageRequests, "priq", "no priq irq - PRI will be broken",
                 [this] { handle_page_requests(); });
@@ -183,13 +211,8 @@ void ArmSmmuV3::request_irq(ArmSmmuV3Msi::Source source, const char* name, const
                             HostBus::Callback handler) {
   std::optional<unsigned> irq = platform_.irqs[source];
   if (msis_) {
-    // A message is composed when its interrupt is requested (arm_smmu_write_msi_msg()).
-    const ArmSmmuV3Msi& msi = (*platform_.msis)[source];
-    const MsiPlace& place = msi_places[source];
-    irq = msi.irq;
-    io_.write64(place.cfg0, msi.address & IRQ_CFG0::ADDR::mask);
-    io_.write32(place.cfg1, msi.data);
-    io_.write32(place.cfg2, IRQ_CFG2{}.set<IRQ_CFG2::MemAttr>(device_ngnre).raw);
+    write_msi(source);  // a message is composed when its interrupt is requested
+    irq = (*platform_.msis)[source].irq;
   }
   if (!irq) {
     io_.say(LogLevel::Warn, without);

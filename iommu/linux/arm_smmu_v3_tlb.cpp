@@ -82,6 +82,7 @@ void ArmSmmuV3Domain::invalidate_range(std::uint64_t iova, std::uint64_t size, s
 /// arm_smmu_atc_inv_domain(), without SubstreamID. Not only leaves: a table may have gone.
 void ArmSmmuV3Domain::invalidate_atcs(std::uint64_t iova, std::uint64_t size) {
   if (ats_masters_ == 0) return;
+  const RuntimePm::Reference powered(smmu_->power());  // an endpoint's cache outlives the SMMU's power
   CommandBatch batch;
   for (const ArmSmmuV3Master* master : masters_) {
     if (!master->ats_enabled) continue;

@@ -37,6 +37,12 @@ void RuntimePm::get() {
   if (enabled_) resume();
 }
 
+bool RuntimePm::get_if_active() {
+  if (enabled_ && status_ != Status::Active) return false;
+  ++users_;
+  return true;
+}
+
 /// rpm_resume(). What was queued or is timed finds the device in use.
 void RuntimePm::resume() {
   wait_for_transition();

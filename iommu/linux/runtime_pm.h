@@ -45,6 +45,9 @@ class RuntimePm {
   /// pm_runtime_get_sync(): the device is active when it returns, unless it is disabled. Yields, if a
   /// callback does or another resume or suspend is under way.
   void get();
+  /// pm_runtime_get_if_active(): a reference, where nothing has to be done for it. True too while it is
+  /// disabled: it has power then.
+  [[nodiscard]] bool get_if_active();
   void put_autosuspend();  ///< pm_runtime_put_autosuspend(): the last one lets it suspend, later
   void request_idle();     ///< pm_request_idle(): the same without a reference
 

@@ -22,6 +22,17 @@ bool Smmuv3Machine::in_memory(kernel::PhysAddr address, std::uint64_t size) {
   return address >= memory_base && size <= memory_size && address - memory_base <= memory_size - size;
 }
 
+void Smmuv3Machine::put_into(const kernel::PowerDomain& domain) {
+  domain_ = domain;
+  smmu_.set_power(false);
+}
+
+void Smmuv3Machine::set_power(const kernel::PowerDomain& domain, bool on) {
+  if (domain_ != domain) return;
+  smmu_.set_power(on);
+  trace.push_back(on ? "P 1" : "P 0");
+}
+
 bool Smmuv3Machine::read(kernel::PhysAddr address, std::span<std::byte> data, kernel::Security) {
   if (in_memory(address, data.size())) {
     store_.read(address - memory_base, data);
@@ -30,6 +41,7 @@ bool Smmuv3Machine::read(kernel::PhysAddr address, std::span<std::byte> data, ke
   const std::uint64_t offset = address - smmu_base;
   if (offset >= smmuv3::Smmu::frame_size) return false;
   std::uint64_t value = read_smmu(offset, static_cast<unsigned>(data.size()));
+  if (!smmu_.powered()) return false;
   if (const auto forced = forced_reads.find(offset); forced != forced_reads.end()) value = forced->second;
   std::memcpy(data.data(), &value, data.size());
   trace.push_back(line("R %" PRIx64 " %" PRIx64 " %" PRIx64, data.size(), offset, value));
@@ -48,6 +60,7 @@ bool Smmuv3Machine::write(kernel::PhysAddr address, std::span<const std::byte> d
   const std::uint64_t offset = address - smmu_base;
   if (offset >= smmuv3::Smmu::frame_size) return false;
   write_smmu(offset, value, static_cast<unsigned>(data.size()));
+  if (!smmu_.powered()) return false;
   trace.push_back(line("W %" PRIx64 " %" PRIx64 " %" PRIx64, data.size(), offset, value));
   return true;
 }

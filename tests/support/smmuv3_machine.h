@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -38,7 +39,7 @@ class Smmuv3Machine final : public kernel::HostBus, public arch::MemoryPort, pri
                           kernel::Security security) override;
   [[nodiscard]] bool write(kernel::PhysAddr address, std::span<const std::byte> data,
                            kernel::Security security) override;
-  void set_power(const kernel::PowerDomain&, bool) override {}
+  void set_power(const kernel::PowerDomain& domain, bool on) override;
   [[nodiscard]] std::uint64_t now_ns() const override { return now_; }
   void delay_ns(std::uint64_t duration) override;
   [[nodiscard]] bool request_irq(unsigned irq, kernel::IrqOwner owner, kernel::IrqSharing sharing,
@@ -60,9 +61,12 @@ class Smmuv3Machine final : public kernel::HostBus, public arch::MemoryPort, pri
   smmuv3::Translation access(std::uint32_t sid, std::uint64_t address, bool is_write = false);
   void interrupt_now(unsigned irq) { pending_.insert(irq); }
 
+  /// The SMMU is in this domain, without power at first.
+  void put_into(const kernel::PowerDomain& domain);
+
   /// In order: "W 4 28 d75" and "R 4 9c 2" of the SMMU's registers (bytes, offset, value), "C 4 1f" of its
-  /// commands as they are consumed, and, with `memory_too`, "M address value" of 64-bit words that software
-  /// writes. All in hexadecimal.
+  /// commands as they are consumed, "P 1" and "P 0" of its domain's power, and, with `memory_too`, "M address
+  /// value" of 64-bit words that software writes. All in hexadecimal.
   std::vector<std::string> trace;
   std::vector<std::string> take_trace() { return std::exchange(trace, {}); }
   bool memory_too = false;
@@ -85,6 +89,7 @@ class Smmuv3Machine final : public kernel::HostBus, public arch::MemoryPort, pri
   void run_commands();
   void serve_interrupts();
 
+  std::optional<kernel::PowerDomain> domain_;
   models::SparseStore store_;
   std::map<std::uint64_t, std::uint32_t> file_;  ///< with register_file, by offset
   smmuv3::Smmu smmu_;

@@ -39,7 +39,7 @@ sidewinder_test(linux_recording_bus_test SOURCES recording_bus_test.cpp LIBS sid
 add_library(sidewinder_smmuv3_machine STATIC ${PROJECT_SOURCE_DIR}/tests/support/smmuv3_machine.cpp
                                              ${PROJECT_SOURCE_DIR}/models/sparse_store.cpp)
 target_link_libraries(sidewinder_smmuv3_machine PUBLIC sidewinder_linux sidewinder_smmuv3 PRIVATE sidewinder_options)
-foreach(source queue commands cmdq strtab cd probe reset domain tlb events)
+foreach(source queue commands cmdq strtab cd probe reset domain tlb events power)
   sidewinder_test(linux_arm_smmu_v3_${source}_test SOURCES arm_smmu_v3_${source}_test.cpp LIBS sidewinder_smmuv3_machine)
 endforeach()
 sidewinder_test(linux_arm_smmu_v3_test SOURCES arm_smmu_v3_test.cpp LIBS sidewinder_smmuv3_machine)

@@ -47,6 +47,24 @@ TEST_CASE("a device whose run-time PM is disabled stays as it is") {
   CHECK(bench.pm.active_ns() == 0);
 }
 
+TEST_CASE("who only wants a reference to an active device resumes none") {
+  Bench bench;
+  CHECK(bench.pm.get_if_active());  // disabled: it has power
+  bench.pm.put_autosuspend();
+  bench.pm.enable();
+  CHECK_FALSE(bench.pm.get_if_active());
+  CHECK(bench.diary.empty());
+  bench.pm.get();
+  CHECK(bench.pm.get_if_active());
+  bench.pm.put_autosuspend();
+  bench.run(ms);
+  CHECK(bench.pm.active());
+  bench.pm.put_autosuspend();
+  bench.run(ms);
+  CHECK(bench.diary == "device on, device off, ");
+  CHECK_FALSE(bench.pm.get_if_active());
+}
+
 TEST_CASE("the first reference resumes, and after the last one the worker suspends") {
   Bench bench;
   bench.pm.enable();

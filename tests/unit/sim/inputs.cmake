@@ -4,4 +4,5 @@ sidewinder_test(sim_inputs_test
           toml_document_test.cpp units_test.cpp
   LIBS sidewinder_sim SYSTEMC)
 sidewinder_test(sim_host_test SOURCES host_test.cpp LIBS sidewinder_sim SYSTEMC)
+sidewinder_test(sim_smmuv3_power_test SOURCES smmuv3_power_test.cpp ../../support/tlm_ends.cpp LIBS sidewinder_sim SYSTEMC)
 target_compile_definitions(sim_inputs_test PRIVATE SIDEWINDER_CONFIGS="${PROJECT_SOURCE_DIR}/configs")
