@@ -291,6 +291,7 @@ void Platform::add_smmuv3(const PlatformDescription& description, Accounting& ac
   smmuv3_->walk.bind(bus_.in);
   smmuv3_->observe(&accounting);
   bus_.map(smmuv3_->regs, node.reg.base, node.reg.size);
+  if (node.power_domain) host_.power(*node.power_domain, [this](bool on) { smmuv3_->set_power(on); });
   const auto wire = [&](const std::optional<kernel::Interrupt>& interrupt, tlm_shell::PulseLine::Port& port) {
     if (interrupt) port(host_.interrupt_source(interrupt->intid, Host::Trigger::RisingEdge));
   };

@@ -16,7 +16,7 @@
 
 namespace sidewinder::sim {
 
-/// An SMMU in a power domain. Without power it translates nothing and records nothing.
+/// An SMMU that its driver suspends. Without power it translates nothing and records nothing.
 struct PowerReport {
   std::uint64_t suspends = 0;
   std::uint64_t resumes = 0;

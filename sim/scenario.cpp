@@ -30,7 +30,8 @@ constexpr std::array codecs{"h264"sv, "hevc"sv, "vp9"sv};
 constexpr std::array root_keys{"platform"sv,    "profile"sv, "description"sv, "seed"sv,
                                "duration_ms"sv, "kernel"sv,  "policy"sv,      "memory"sv,
                                "host"sv,        "traffic"sv, "session"sv};
-constexpr std::array kernel_keys{"version"sv, "backport"sv, "default_domain"sv, "disable_bypass"sv, "iova"sv};
+constexpr std::array kernel_keys{"version"sv,        "backport"sv,       "smmuv3_runtime_pm"sv,
+                                 "default_domain"sv, "disable_bypass"sv, "iova"sv};
 constexpr std::array policy_keys{"name"sv, "uniform_size"sv, "mask"sv, "queues"sv};
 constexpr std::array memory_keys{"fragmentation"sv, "range"sv};
 constexpr std::array host_keys{"interrupt_latency_us"sv};
@@ -72,6 +73,7 @@ KernelOptions read_kernel(const TableReader& root) {
   }
   options.version = *version;
   options.backport = reader.boolean("backport", false);
+  options.smmuv3_runtime_pm = reader.boolean("smmuv3_runtime_pm", false);
   options.default_domain = default_domain_types[reader.choice("default_domain", default_domains, 0)];
   options.disable_bypass = reader.boolean("disable_bypass", true);
   options.iova = static_cast<kernel::IovaStrategy>(reader.choice("iova", iova_strategies, 0));

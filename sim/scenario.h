@@ -44,7 +44,8 @@ inline constexpr kernel::KernelVersion newest_kernel{7, 0};
 /// The kernel's release and command line.
 struct KernelOptions {
   kernel::KernelVersion version;
-  bool backport = false;  ///< it also has what the policy needs and the release lacks
+  bool backport = false;           ///< it also has what the policy needs and the release lacks
+  bool smmuv3_runtime_pm = false;  ///< it also has the proposed run-time PM of arm-smmu-v3
   kernel::DomainType default_domain = kernel::DomainType::Dma;  ///< iommu.passthrough=, iommu.strict=
   bool disable_bypass = true;                                   ///< arm-smmu.disable_bypass=
   kernel::IovaStrategy iova = kernel::IovaStrategy::Linux;      ///< how addresses are chosen

@@ -241,6 +241,14 @@ FaultReport report_faults(const Run& run, const Report& report) {
   return faults;
 }
 
+/// Nothing where the driver does not suspend it.
+std::optional<PowerReport> report_power(const kernel::RuntimePm& power, std::uint64_t aborted_accesses,
+                                        std::uint64_t refused_registers) {
+  if (!power.enabled()) return std::nullopt;
+  return PowerReport{power.suspends(), power.resumes(), power.active_ns(), aborted_accesses,
+                     refused_registers};
+}
+
 SmmuReport report_smmuv2(const Run& run) {
   const smmuv2::Statistics& statistics = run.platform.smmuv2()->core().statistics();
   const kernel::ArmSmmu& driver = *run.software.smmuv2();
@@ -251,11 +259,8 @@ SmmuReport report_smmuv2(const Run& run) {
   report.tlb_lookups = statistics.micro_tlb_lookups;
   report.tlb_hits = statistics.micro_tlb_hits + statistics.tlb_hits;
   report.walks = statistics.walks;
-  if (run.description.smmu.power_domain) {
-    const kernel::RuntimePm& power = driver.power();
-    report.power = PowerReport{power.suspends(), power.resumes(), power.active_ns(),
-                               statistics.requests_without_power, statistics.register_accesses_without_power};
-  }
+  report.power = report_power(driver.power(), statistics.requests_without_power,
+                              statistics.register_accesses_without_power);
   return report;
 }
 
@@ -266,6 +271,9 @@ SmmuReport report_smmuv3(const Run& run) {
   report.tlb_hits = statistics.micro_tlb_hits + statistics.tlb_hits;
   report.tlb_lookups = report.tlb_hits + statistics.walks;
   report.walks = statistics.walks;
+  const smmuv3::SmmuCounters& counters = run.platform.smmuv3()->core().counters();
+  report.power = report_power(run.software.smmuv3()->power(), counters.requests_without_power,
+                              counters.register_accesses_without_power);
   return report;
 }
 

@@ -45,6 +45,8 @@ kernel::ArmSmmuV3Platform smmuv3_platform(const kernel::SmmuNode& node, const Ke
   platform.irqs[kernel::ArmSmmuV3Msi::Events] = intid(node.v3.eventq);
   platform.irqs[kernel::ArmSmmuV3Msi::Errors] = intid(node.v3.gerror);
   platform.irqs[kernel::ArmSmmuV3Msi::PageRequests] = intid(node.v3.priq);
+  platform.power_domain = node.power_domain;
+  platform.runtime_pm = options.smmuv3_runtime_pm;
   platform.dma_coherent = node.dma_coherent;
   platform.broken_prefetch = node.v3.broken_prefetch;
   platform.page0_only = node.v3.page0_only;

@@ -37,6 +37,37 @@ def main():
         assert b"core lost: bus error on the HFI queues" in log
         assert b"context fault" not in log
 
+    smmuv3(program, scenario)
+
+
+def smmuv3(program, scenario):
+    """An SMMUv3 suspends with the proposed patches alone, and then only devices that are linked to it wake it."""
+    series = ("--set", "kernel.smmuv3_runtime_pm=true")
+    in_domain = ("--set", "platform=../platforms/thread-vpu-smmuv3.power-domain.dts")
+    sleeping, _, sleeping_log = results(program, scenario, *in_domain, *series)
+    awake, _, log = results(program, scenario, *in_domain)
+    without, _, _ = results(program, scenario, "--set", "platform=../platforms/thread-vpu-smmuv3.dts", *series)
+    assert awake["smmu"].pop("power") is None, "no release suspends it"
+    assert without["smmu"].pop("power") is None
+    power = sleeping["smmu"].pop("power")
+    assert (power["suspends"], power["resumes"]) == (2, 2)
+    assert power["aborted_accesses"] == 0 and power["refused_registers"] == 0
+    assert 3_050 * MS < power["powered_ns"] < 3_150 * MS
+    for key in ("streams", "sessions", "faults", "survival", "simulated_ns"):
+        assert sleeping[key] == awake[key], f"{key}: {sleeping[key]} but awake {awake[key]}"
+        assert without[key] == awake[key]
+    assert sleeping["smmu"]["tlb"]["walks"] > awake["smmu"]["tlb"]["walks"], "its TLBs were lost"
+    assert sleeping_log == log
+
+    for policy in ("none", "child-nodes"):
+        summary, _, log = results(program, scenario, *in_domain, *series, "--set", f"policy.name={policy}")
+        power = summary["smmu"]["power"]
+        assert power["aborted_accesses"] > 0 and power["refused_registers"] == 0, policy
+        assert (power["suspends"], power["resumes"]) == (1, 0), policy
+        assert summary["faults"]["raised"] == 0 and summary["faults"]["events"]["recorded"] == 0
+        assert summary["sessions"][0]["outcome"] == "core-lost", policy
+        assert b"core lost: bus error on the HFI queues" in log and b"event 0x" not in log
+
 
 if __name__ == "__main__":
     main()

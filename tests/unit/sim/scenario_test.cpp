@@ -153,6 +153,7 @@ TEST_CASE("a scenario that says the least") {
   CHECK(s.duration_ms == 400);
   CHECK(s.kernel.version == kernel::KernelVersion{6, 1});
   CHECK_FALSE(s.kernel.backport);
+  CHECK_FALSE(s.kernel.smmuv3_runtime_pm);
   CHECK(s.kernel.default_domain == kernel::DomainType::Dma);
   CHECK(s.kernel.disable_bypass);
   CHECK(s.kernel.iova == kernel::IovaStrategy::Linux);
@@ -247,6 +248,7 @@ TEST_CASE("a kernel's release and command line") {
   }
   CHECK(error_with("\"6.12\"", "6.12") ==
         "scenarios/s.toml:7: kernel.version is a fraction: it must be a string");
+  CHECK(Inputs(least).load({"kernel.smmuv3_runtime_pm=true"}).kernel.smmuv3_runtime_pm);
   CHECK(Inputs(least).load({"kernel.version=v6.10"}).kernel.version == kernel::KernelVersion{6, 10});
   CHECK(error_with("backport = true", "backport = 1") ==
         "scenarios/s.toml:8: kernel.backport is an integer: it must be true or false");
