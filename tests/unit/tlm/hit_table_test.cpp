@@ -203,4 +203,47 @@ TEST_CASE("tlm SMMUv3: hits that take the short way change nothing but how long 
   CHECK(done.stage1_faults > 500);
 }
 
+TEST_CASE("tlm SMMUv3: what would take the short way waits while another thread is in the SMMU") {
+  Smmuv3Board board;
+  board.start();
+  Bytes data(4);
+  for (unsigned time = 0; time < 3; ++time) board.read(0x0000, data);
+  board.tables.waits = ns(100);
+  Outstanding& walking = board.begin(board.device1, tlm::TLM_READ_COMMAND, 0x2000, 4);
+  board.run(50);
+  board.tables.waits = sc_core::SC_ZERO_TIME;
+  Outstanding& hitting = board.begin(board.device0, tlm::TLM_READ_COMMAND, 0x0000, 4);
+  board.run(10);
+  CHECK_FALSE(walking.done);
+  CHECK_FALSE(hitting.done);
+  board.run(100);
+  CHECK(walking.done);
+  CHECK(hitting.done);
+}
+
+TEST_CASE("tlm SMMUv3: what would take the short way waits while its TBU is full of stalled transactions") {
+  tlm_shell::Smmuv3Timing timing;
+  timing.stall_slots = 1;
+  Smmuv3Board board(timing);
+  board.start();
+  board.put(Smmuv3Board::cd_at, cd(Smmuv3Board::root).put(44, 1));  // S
+  Bytes data(4);
+  for (unsigned time = 0; time < 3; ++time) {
+    board.read(0x0000, data);
+    board.send(board.device1, tlm::TLM_READ_COMMAND, 0x0000, data);
+  }
+  Outstanding& stalled = board.begin(board.device0, tlm::TLM_READ_COMMAND, 0x5000, 4);
+  board.run(10);
+  Outstanding& behind = board.begin(board.device0, tlm::TLM_READ_COMMAND, 0x0000, 4);
+  Outstanding& beside = board.begin(board.device1, tlm::TLM_READ_COMMAND, 0x0000, 4);
+  board.run(100);
+  CHECK_FALSE(stalled.done);
+  CHECK_FALSE(behind.done);
+  CHECK(beside.done);
+  board.resume(0, 2);
+  board.run(100);
+  CHECK(stalled.done);
+  CHECK(behind.done);
+}
+
 }  // namespace sidewinder::test
