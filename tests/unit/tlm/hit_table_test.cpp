@@ -203,6 +203,37 @@ TEST_CASE("tlm SMMUv3: hits that take the short way change nothing but how long 
   CHECK(done.stage1_faults > 500);
 }
 
+TEST_CASE(
+    "tlm SMMUv3: a hit by the short way has its own offset and permissions, and ends with its mapping") {
+  Smmuv3Board board;
+  board.start();
+  Bytes data(4);
+  const auto output = [&](std::uint64_t address) {
+    for (unsigned time = 0; time < 3; ++time) CHECK(board.read(address, data) == tlm::TLM_OK_RESPONSE);
+    return board.out0.seen.back().address;
+  };
+  CHECK(output(0x0010) == 0x8000'5010);
+  CHECK(output(0x0124) == 0x8000'5124);
+  CHECK(output(0x0ffc) == 0x8000'5ffc);
+  CHECK(output(0x1000) == 0x8000'2000);
+  CHECK(board.write(0x1000, data) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  CHECK(board.recorded() == 1);
+
+  board.map(0x0000, 0x8000'a000 | Smmuv3Board::page);
+  CHECK(output(0x0010) == 0x8000'5010);
+  board.command(0x10);  // CMD_TLBI_NH_ALL
+  board.run(100);
+  CHECK(output(0x0010) == 0x8000'a010);
+  board.put(Smmuv3Board::stream_table + 64 * 0x42, ste(4));  // bypass
+  CHECK(output(0x0010) == 0x8000'a010);
+  board.command(0x03 | std::uint64_t{0x42} << 32);  // CMD_CFGI_STE
+  board.run(100);
+  CHECK(output(0x0010) == 0x10);
+  board.w32(0x44, 0x8010'0000);  // GBPA.ABORT, for SMMUEN 0
+  board.w32(0x20, 0xc);
+  CHECK(board.read(0x0010, data) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+}
+
 TEST_CASE("tlm SMMUv3: what would take the short way waits while another thread is in the SMMU") {
   Smmuv3Board board;
   board.start();
