@@ -10,6 +10,7 @@ void Target::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
   if (waits != sc_core::SC_ZERO_TIME) sc_core::wait(waits);
   const std::uint64_t address = payload.get_address();
   seen.push_back({address, payload.get_data_length(), payload.is_write()});
+  all_incomplete = all_incomplete && payload.get_response_status() == tlm::TLM_INCOMPLETE_RESPONSE;
   last_streaming_width = payload.get_streaming_width();
   last_had_extension = payload.get_extension<models::AttributesExtension>() != nullptr;
   last_enables.clear();

@@ -71,7 +71,8 @@ struct Target : sc_core::sc_module {
   sc_core::sc_time latency = sc_core::SC_ZERO_TIME;
   unsigned last_streaming_width = 0;
   bool last_had_extension = false;
-  Bytes last_enables;  ///< of each byte of data; empty: none were given
+  bool all_incomplete = true;  ///< each access came with INCOMPLETE_RESPONSE, as IEEE 1666 asks for
+  Bytes last_enables;          ///< of each byte of data; empty: none were given
   std::vector<std::optional<tlm_shell::OutputAttributes>> outputs;  ///< of each access
   unsigned debug_accesses = 0;
   /// Waits in b_transport, where the access begins, that long.

@@ -113,18 +113,41 @@ TEST_CASE("IHI 0070 §4.1.6: SSec in the Non-secure queue is CERROR_ILL, in the 
 }
 
 TEST_CASE("IHI 0070 §4.1.6: SSec says whose configuration a command from the Secure queue removes") {
-  for (const std::uint64_t ssec : {0U, 1U}) {
-    InterfaceBench bench;
-    bench.set_ste(3, ste(4));
-    bench.set_secure_ste(3, ste(4));
-    const Transaction secure{.address = 0x1000, .stream_id = 3, .security = SecurityState::Secure};
-    CHECK(bench.read(3, 0x1000).action == Action::Forward);
-    CHECK(bench.send(secure).action == Action::Forward);
-    bench.set_ste(3, Structure{});
-    bench.set_secure_ste(3, Structure{});
-    bench.command(0x03 | ssec << 10 | stream(3), 1, SecurityState::Secure);
-    CHECK((bench.read(3, 0x1000).action == Action::Abort) == (ssec == 0));
-    CHECK((bench.send(secure).action == Action::Abort) == (ssec == 1));
+  constexpr std::uint64_t moved = page + 0x5000, other_root = root + 0x10'0000;
+  struct Case {
+    std::uint64_t low, high;
+  };
+  for (const Case& c : {Case{0x03 | stream(3), 1},     // CFGI_STE
+                        Case{0x04 | stream(2), 0},     // CFGI_STE_RANGE of 2
+                        Case{0x04 | stream(4), 31},    // CFGI_ALL
+                        Case{0x05 | stream(3), 1},     // CFGI_CD
+                        Case{0x06 | stream(3), 0}}) {  // CFGI_CD_ALL
+    for (const std::uint64_t ssec : {0U, 1U}) {
+      INFO("command " << std::hex << c.low << " SSec " << ssec);
+      InterfaceBench bench;
+      const auto set_secure_cd = [&](const Structure& structure) {
+        for (unsigned word = 0; word < 8; ++word)
+          bench.memory.secure_words[cd_at + 8 * word] = structure.words[word];
+      };
+      const auto map_secure = [&](std::uint64_t table, std::uint64_t pa) {
+        Tables(bench.memory, 12, 39, table, true).at(0x1000, 3) = pa | page_leaf;
+      };
+      const Transaction secure{.address = 0x1000, .stream_id = 3, .security = SecurityState::Secure};
+      usual(bench);
+      bench.set_secure_ste(3, stage1_ste(cd_at));
+      set_secure_cd(cd(root));
+      map_secure(root, page);
+      REQUIRE(bench.send(secure).output == page);
+
+      bench.set_cd(cd_at, cd(other_root, 2));
+      set_secure_cd(cd(other_root, 2));
+      map(bench.memory, other_root, 0x1000, moved);
+      map_secure(other_root, moved);
+      bench.command(c.low | ssec << 10, c.high, SecurityState::Secure);
+      CHECK(bench.r32(0x809c) == 1);
+      CHECK(bench.read(3, 0x1000).output == (ssec == 0 ? moved : page));
+      CHECK(bench.send(secure).output == (ssec == 1 ? moved : page));
+    }
   }
 }
 
@@ -192,6 +215,7 @@ TEST_CASE("IHI 0070 §4.3: CFGI commands remove the configuration they name, and
     bench.set_cd(cd_at, cd(root + 0x10'0000, 2));
     map(bench.memory, root + 0x10'0000, 0x1000, page + 0x5000);
     bench.command(c.low, c.high);
+    CHECK(bench.smmu.counters().invalidations == 1);
     CHECK(bench.read(3, 0x1000).output == (c.removes_cd ? page + 0x5000 : page));
 
     InterfaceBench other;

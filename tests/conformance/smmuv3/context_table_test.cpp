@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "iommu/smmuv3/context_table.h"
-#include "tests/support/word_memory.h"
+#include "tests/support/structure_memory.h"
 
 namespace sidewinder::test {
 namespace {
@@ -42,7 +42,7 @@ class Shift : public smmuv3::ContextFetchTranslator {
 struct Bench {
   Config config;
   SecurityState state = SecurityState::NonSecure;
-  WordMemory memory;
+  StructureMemory memory;
   arch::AccessLog log;
   Shift* stage2 = nullptr;
 

@@ -73,6 +73,22 @@ TEST_CASE("IHI 0070 §7.3.13: what says read, data, unprivileged, stage 1, no Su
   CHECK(record(plain) == Record{0x0000'1234'0000'0010, 0x0000'0200'0000'0000, input, 0});
 }
 
+TEST_CASE("IHI 0070 §7.3.13: PnU is bit 97, InD bit 98 and RnW bit 99, each by itself") {
+  constexpr std::uint64_t pnu = 1ULL << 33, ind = 1ULL << 34, rnw = 1ULL << 35;
+  for (const FaultKind kind :
+       {FaultKind::Translation, FaultKind::ExternalWalk, FaultKind::UnsupportedUpstream})
+    for (const bool privileged : {false, true})
+      for (const bool instruction : {false, true})
+        for (const bool write : {false, true}) {
+          arch::Fault made = fault(kind);
+          made.access.privileged = privileged;
+          made.access.instruction = instruction;
+          made.access.write = write;
+          CHECK((record(made)[1] & (pnu | ind | rnw)) ==
+                ((privileged ? pnu : 0) | (instruction ? ind : 0) | (write ? 0 : rnw)));
+        }
+}
+
 TEST_CASE("IHI 0070 §7.3: NSIPA is of stage 2 faults in the Secure event queue") {
   arch::Fault made = fault(FaultKind::Translation);
   made.secure_stream = false;
@@ -155,6 +171,26 @@ TEST_CASE("IHI 0070 §7.2.3: a Secure stream's events go to the Secure queue, in
   CHECK(bench.event(0) == Record{});
   REQUIRE(bench.log.interrupts.size() == 1);
   CHECK(bench.log.interrupts[0] == std::pair(SecurityState::Secure, Interrupt::EventQueue));
+}
+
+TEST_CASE("IHI 0070 §7.3.16: a permission fault on a hit has the record that a walk's has") {
+  constexpr std::uint64_t cd_at = 0x2000'0000, root = 0x3000'0000, read_only = 0x4000'0fc3;
+  InterfaceBench bench;
+  bench.set_ste(3, stage1_ste(cd_at));
+  bench.set_cd(cd_at, cd(root));
+  Tables(bench.memory, 12, 39, root).at(0x1000, 3) = read_only;
+  Transaction write{.address = 0x1234, .stream_id = 3};
+  write.attributes.write = true;
+  CHECK(bench.send(write).source == Source::Walk);
+  CHECK(bench.read(3, 0x1000).action == Action::Forward);
+  for (unsigned hits = 1; hits <= 2; ++hits) {
+    const Translation hit = bench.send(write);
+    CHECK(hit.source == Source::MicroTlb);
+    CHECK(hit.action == Action::Abort);
+    REQUIRE(bench.eventq_prod() == 1 + hits);
+    CHECK(bench.event(hits) == bench.event(0));
+  }
+  CHECK(bench.event(0) == Record{0x0000'0003'0000'0013, 0x0000'0200'0000'0000, 0x1234, 0});
 }
 
 TEST_CASE("IHI 0070 §7.4: a full queue discards, toggles OVFLG once, and is no global error") {

@@ -166,16 +166,24 @@ TEST_CASE(
 TEST_CASE("IHI 0070 §4.4: the same commands in the Non-secure queue, whose EL1 is the Non-secure one") {
   struct Case {
     std::uint64_t low, high;
+    bool e2h;
     std::string stays;
   };
   for (const Case& c :
-       {Case{0x10 | vmid, 0, "HISTMBix"}, Case{0x11 | vmid | asid(1), 0, "HISTMBix"},
-        Case{0x12 | vmid | asid(1), 0x1001, "HISTMBix"}, Case{0x13 | vmid, 0x1001, "HISTMBix"},
-        Case{0x20, 0, "NISTMBix"}, Case{0x28 | vmid, 0, "HSTMBix"}, Case{0x2a | vmid, 0x1001, "NHSTMBix"},
-        Case{0x30, 0, "HSTMBix"}}) {
-    INFO("command " << std::hex << c.low << " " << c.high);
-    Worlds bench(false);
+       {Case{0x10 | vmid, 0, false, "HISTMBix"}, Case{0x11 | vmid | asid(1), 0, false, "HISTMBix"},
+        Case{0x12 | vmid | asid(1), 0x1001, false, "HISTMBix"}, Case{0x13 | vmid, 0x1001, false, "HISTMBix"},
+        Case{0x20, 0, false, "NISTMBix"},                                            // EL2_ALL
+        Case{0x20, 0, true, "NISTMBix"}, Case{0x21 | asid(1), 0, true, "NISTMBix"},  // EL2_ASID
+        Case{0x21 | asid(2), 0, true, "NHISTMBix"}, Case{0x22 | asid(1), 0x1001, true, "NISTMBix"},  // EL2_VA
+        Case{0x22 | asid(2), 0x1001, true, "NHISTMBix"}, Case{0x22 | asid(2), 0x1001, false, "NISTMBix"},
+        Case{0x22 | asid(1), 0x2001, true, "NHISTMBix"}, Case{0x23, 0x1001, true, "NISTMBix"},  // EL2_VAA
+        Case{0x23, 0x1001, false, "NISTMBix"}, Case{0x23, 0x2001, true, "NHISTMBix"},
+        Case{0x28 | vmid, 0, false, "HSTMBix"}, Case{0x2a | vmid, 0x1001, false, "NHSTMBix"},
+        Case{0x30, 0, false, "HSTMBix"}}) {
+    INFO("command " << std::hex << c.low << " " << c.high << (c.e2h ? " E2H" : ""));
+    Worlds bench(c.e2h);
     bench.command(c.low, c.high);
+    CHECK(bench.r32(0x9c) == 1);
     CHECK(bench.stale() == c.stays);
   }
 }

@@ -100,6 +100,29 @@ TEST_CASE("IHI 0070 §4.7.1: a Non-secure CMD_RESUME does not reach a Secure str
   CHECK(bench.log.resumed == Resumed{{5, Resumption::Retry}});
 }
 
+TEST_CASE("IHI 0070 §4.7.1, §4.7.2: from the Secure queue SSec says whose stalled transaction is answered") {
+  for (const bool terminates : {false, true})
+    for (const std::uint64_t ssec : {0U, 1U}) {
+      INFO((terminates ? "CMD_STALL_TERM" : "CMD_RESUME") << ", SSec " << ssec);
+      InterfaceBench bench;
+      stalling(bench);
+      bench.set_secure_ste(3, stage1_ste(cd_at));
+      for (unsigned word = 0; word < 8; ++word)
+        bench.memory.secure_words[cd_at + 8 * word] = cd(root).put(44, 1).words[word];
+      bench.read(3, 0x1000, 1);
+      bench.send({.address = 0x1000, .stream_id = 3, .security = SecurityState::Secure}, 2);
+      REQUIRE(bench.smmu.stalled() == 2);
+      const std::uint64_t stag = bench.event(0, ssec == 1)[1] & 0xffff;
+      const std::uint64_t whose = ssec << 10 | std::uint64_t{3} << 32;
+      if (terminates)
+        bench.command(0x45 | whose, 0, SecurityState::Secure);
+      else
+        bench.command(0x44 | 1 << 12 | whose, stag, SecurityState::Secure);
+      CHECK(bench.log.resumed == Resumed{{ssec + 1, terminates ? Resumption::Abort : Resumption::Retry}});
+      CHECK(bench.smmu.stalled() == 1);
+    }
+}
+
 TEST_CASE("IHI 0070 §4.7.2: CMD_STALL_TERM aborts all of a stream, and no other") {
   InterfaceBench bench;
   stalling(bench);

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "iommu/smmuv3/stream_table.h"
-#include "tests/support/word_memory.h"
+#include "tests/support/structure_memory.h"
 
 namespace sidewinder::test {
 namespace {
@@ -17,7 +17,7 @@ constexpr std::uint32_t two_level = 0x1'0000;
 struct Bench {
   Config config;
   smmuv3::StreamTable table;
-  WordMemory memory;
+  StructureMemory memory;
   arch::AccessLog log;
 
   void registers(std::uint64_t base, std::uint32_t format) {

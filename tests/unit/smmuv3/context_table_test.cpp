@@ -4,13 +4,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/support/word_memory.h"
+#include "tests/support/structure_memory.h"
 
 namespace sidewinder::smmuv3 {
 
 TEST_CASE("the log has one access for an L1CD and one for a CD, as slow as its slowest word") {
   const auto ste = layout::smmuv3::Ste::of({0x5000'0000'0010'001b, 0, 0, 0, 0, 0, 0, 0});
-  test::WordMemory memory;
+  test::StructureMemory memory;
   memory.words[0x10'0008] = 0x20'0001;
   memory.latencies_ps = {{0x10'0008, 70'000}, {0x20'0040, 50'000}, {0x20'0058, 90'000}, {0x20'0078, 10'000}};
   arch::AccessLog log;

@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/support/word_memory.h"
+#include "tests/support/structure_memory.h"
 
 namespace sidewinder::smmuv3 {
 
@@ -12,7 +12,7 @@ TEST_CASE("the log has one access for an L1STD and one for an STE, as slow as it
   StreamTable table;
   table.base.raw = 0x10'0000;
   table.format.raw = 0x1'0000 | 6 << 6 | 16;
-  test::WordMemory memory;
+  test::StructureMemory memory;
   memory.words[0x10'0008] = 0x20'0000 | 7;
   memory.latencies_ps = {{0x10'0008, 70'000}, {0x20'0040, 50'000}, {0x20'0058, 90'000}, {0x20'0078, 10'000}};
   arch::AccessLog log;

@@ -104,6 +104,28 @@ TEST_CASE("tlm commands: an invalidation is complete when what was translated be
   CHECK(consumed(board) == 2);
 }
 
+TEST_CASE("tlm commands: so is one of the configuration, and it takes as long") {
+  tlm_shell::Smmuv3Timing timing;
+  timing.invalidation = ns(1000);
+  Smmuv3Board board(timing);
+  board.start();
+  board.out0.waits = ns(500);
+  Outstanding& before = board.begin(board.device0, tlm::TLM_WRITE_COMMAND, 0x0000, 4);
+  board.run(10);
+  board.command(0x03 | std::uint64_t{0x42} << 32);  // CMD_CFGI_STE
+  board.command(sync);
+  board.run(400);
+  CHECK_FALSE(before.done);
+  CHECK(consumed(board) == 1);
+  board.run(1000);
+  CHECK(before.done);
+  CHECK(consumed(board) == 1);
+  board.run(200);
+  CHECK(consumed(board) == 2);
+  CHECK(board.smmu.statistics().counters.invalidations == 1);
+  CHECK(board.smmu.statistics().invalidating > ns(1400));
+}
+
 TEST_CASE("tlm commands: where memory waits, neither invalidations nor registers come into a walk") {
   Smmuv3Board board;
   board.start();

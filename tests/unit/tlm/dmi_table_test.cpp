@@ -131,6 +131,36 @@ TEST_CASE("tlm DMI: where one stream is known to be all, for its attributes, and
   CHECK_FALSE(board.payload.is_dmi_allowed());
 }
 
+TEST_CASE("tlm DMI: neither a burst of several pages nor what is terminated says that DMI may be had") {
+  DmiBoard board;
+  Bytes data(4), burst(0x20);
+  CHECK(board.read(0x2000, data) == tlm::TLM_OK_RESPONSE);
+  REQUIRE(board.payload.is_dmi_allowed());
+  CHECK(board.read(0x0ff0, burst) == tlm::TLM_OK_RESPONSE);
+  CHECK_FALSE(board.payload.is_dmi_allowed());
+  board.read(0x2000, data);
+  CHECK(board.read(0x5000, data) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  CHECK_FALSE(board.payload.is_dmi_allowed());
+  board.read(0x2000, data);
+  CHECK(board.read(0x2ff0, burst) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  CHECK_FALSE(board.payload.is_dmi_allowed());
+}
+
+TEST_CASE("tlm DMI: what is granted and what is withdrawn are counted") {
+  DmiBoard board;
+  CHECK(board.ask(0x5000) == none);
+  CHECK(board.smmu.statistics().dmi_granted == 0);
+  board.ask(0x0000);
+  board.ask(0x2000);
+  CHECK(board.smmu.statistics().dmi_granted == 2);
+  CHECK(board.smmu.statistics().dmi_withdrawn == 0);
+  CHECK(board.after(0x13, 0x0000) == page0);  // CMD_TLBI_NH_VAA
+  CHECK(board.smmu.statistics().dmi_withdrawn == 1);
+  CHECK(board.after(0x10).size() == 1);
+  CHECK(board.smmu.statistics().dmi_granted == 2);
+  CHECK(board.smmu.statistics().dmi_withdrawn == 2);
+}
+
 TEST_CASE(
     "tlm DMI: nothing while the access flag is to be set, no writes while a page is to be marked dirty") {
   DmiBoard board;
@@ -217,6 +247,15 @@ TEST_CASE("tlm DMI: withdrawn before the CMD_SYNC behind the invalidation is com
   for (unsigned step = 0; step < 100 && board.device0.withdrawn.empty(); ++step) board.run(1);
   CHECK(board.device0.withdrawn == page0);
   CHECK((board.reg(0x9c) & 0x1f) == 1);
+
+  board.run(100);
+  board.ask(0x0000);
+  board.device0.withdrawn.clear();
+  board.command(0x03 | std::uint64_t{0x42} << 32);  // CMD_CFGI_STE
+  board.command(sync);
+  for (unsigned step = 0; step < 100 && board.device0.withdrawn.empty(); ++step) board.run(1);
+  CHECK(board.device0.withdrawn == page0);
+  CHECK((board.reg(0x9c) & 0x1f) == 3);
 }
 
 TEST_CASE("tlm DMI: what is withdrawn downstream is withdrawn at its IOVA") {

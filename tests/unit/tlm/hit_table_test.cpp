@@ -203,4 +203,78 @@ TEST_CASE("tlm SMMUv3: hits that take the short way change nothing but how long 
   CHECK(done.stage1_faults > 500);
 }
 
+TEST_CASE(
+    "tlm SMMUv3: a hit by the short way has its own offset and permissions, and ends with its mapping") {
+  Smmuv3Board board;
+  board.start();
+  Bytes data(4);
+  const auto output = [&](std::uint64_t address) {
+    for (unsigned time = 0; time < 3; ++time) CHECK(board.read(address, data) == tlm::TLM_OK_RESPONSE);
+    return board.out0.seen.back().address;
+  };
+  CHECK(output(0x0010) == 0x8000'5010);
+  CHECK(output(0x0124) == 0x8000'5124);
+  CHECK(output(0x0ffc) == 0x8000'5ffc);
+  CHECK(output(0x1000) == 0x8000'2000);
+  CHECK(board.write(0x1000, data) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  CHECK(board.recorded() == 1);
+
+  board.map(0x0000, 0x8000'a000 | Smmuv3Board::page);
+  CHECK(output(0x0010) == 0x8000'5010);
+  board.command(0x10);  // CMD_TLBI_NH_ALL
+  board.run(100);
+  CHECK(output(0x0010) == 0x8000'a010);
+  board.put(Smmuv3Board::stream_table + 64 * 0x42, ste(4));  // bypass
+  CHECK(output(0x0010) == 0x8000'a010);
+  board.command(0x03 | std::uint64_t{0x42} << 32);  // CMD_CFGI_STE
+  board.run(100);
+  CHECK(output(0x0010) == 0x10);
+  board.w32(0x44, 0x8010'0000);  // GBPA.ABORT, for SMMUEN 0
+  board.w32(0x20, 0xc);
+  CHECK(board.read(0x0010, data) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+}
+
+TEST_CASE("tlm SMMUv3: what would take the short way waits while another thread is in the SMMU") {
+  Smmuv3Board board;
+  board.start();
+  Bytes data(4);
+  for (unsigned time = 0; time < 3; ++time) board.read(0x0000, data);
+  board.tables.waits = ns(100);
+  Outstanding& walking = board.begin(board.device1, tlm::TLM_READ_COMMAND, 0x2000, 4);
+  board.run(50);
+  board.tables.waits = sc_core::SC_ZERO_TIME;
+  Outstanding& hitting = board.begin(board.device0, tlm::TLM_READ_COMMAND, 0x0000, 4);
+  board.run(10);
+  CHECK_FALSE(walking.done);
+  CHECK_FALSE(hitting.done);
+  board.run(100);
+  CHECK(walking.done);
+  CHECK(hitting.done);
+}
+
+TEST_CASE("tlm SMMUv3: what would take the short way waits while its TBU is full of stalled transactions") {
+  tlm_shell::Smmuv3Timing timing;
+  timing.stall_slots = 1;
+  Smmuv3Board board(timing);
+  board.start();
+  board.put(Smmuv3Board::cd_at, cd(Smmuv3Board::root).put(44, 1));  // S
+  Bytes data(4);
+  for (unsigned time = 0; time < 3; ++time) {
+    board.read(0x0000, data);
+    board.send(board.device1, tlm::TLM_READ_COMMAND, 0x0000, data);
+  }
+  Outstanding& stalled = board.begin(board.device0, tlm::TLM_READ_COMMAND, 0x5000, 4);
+  board.run(10);
+  Outstanding& behind = board.begin(board.device0, tlm::TLM_READ_COMMAND, 0x0000, 4);
+  Outstanding& beside = board.begin(board.device1, tlm::TLM_READ_COMMAND, 0x0000, 4);
+  board.run(100);
+  CHECK_FALSE(stalled.done);
+  CHECK_FALSE(behind.done);
+  CHECK(beside.done);
+  board.resume(0, 2);
+  board.run(100);
+  CHECK(stalled.done);
+  CHECK(behind.done);
+}
+
 }  // namespace sidewinder::test

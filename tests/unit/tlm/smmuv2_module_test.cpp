@@ -102,6 +102,7 @@ TEST_CASE("tlm: a burst over page boundaries is split, and put together again") 
   Bytes back(data.size());
   CHECK(board.read(0x0ff0, back) == tlm::TLM_OK_RESPONSE);
   CHECK(back == data);
+  CHECK(board.out0.all_incomplete);
 
   board.out0.seen.clear();
   Bytes up_to_the_border(16);

@@ -151,6 +151,35 @@ TEST_CASE("tlm SMMUv3: what goes on carries the attributes it goes with, and so 
   CHECK(board.out0.outputs.back()->secure);
 }
 
+TEST_CASE("tlm SMMUv3: what goes on says whether it is privileged, and whether it is an instruction fetch") {
+  Smmuv3Board board;
+  board.start();
+  Bytes data(4);
+  for (const bool again : {false, true})  // the second time a hit
+    for (const bool privileged : {false, true})
+      for (const bool instruction : {false, true}) {
+        INFO(again << privileged << instruction);
+        board.smmu.default_attributes[0].privileged = privileged;
+        board.smmu.default_attributes[0].instruction = instruction;
+        CHECK(board.read(0x1000, data) == ok);  // EL1 may execute what EL0 cannot write
+        REQUIRE(board.out0.outputs.back().has_value());
+        CHECK(board.out0.outputs.back()->privileged == privileged);
+        CHECK(board.out0.outputs.back()->instruction == instruction);
+      }
+}
+
+TEST_CASE("tlm SMMUv3: each piece of a burst goes on with its own page's attributes, as a new transaction") {
+  Smmuv3Board board;
+  board.start();
+  board.map(0x3000, 0x8000'b000 | Smmuv3Board::page | 1 << 2);  // AttrIndx 1: Normal Non-cacheable
+  Bytes data(0x20);
+  CHECK(board.read(0x2ff0, data) == ok);
+  REQUIRE(board.out0.outputs.size() == 2);
+  CHECK(board.out0.outputs[0]->memory.inner.cacheability == arch::Cacheability::WriteBack);
+  CHECK(board.out0.outputs[1]->memory == arch::normal_non_cacheable);
+  CHECK(board.out0.all_incomplete);
+}
+
 TEST_CASE("tlm SMMUv3: an address that claims to be translated is refused without ATS") {
   Smmuv3Board board;
   board.start();

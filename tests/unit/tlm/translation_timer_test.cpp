@@ -235,4 +235,33 @@ TEST_CASE(
   CHECK(after.counters.stalls == 1);
 }
 
+TEST_CASE("tlm statistics: tables of stage 2 that are cached, walks from them, and descriptors updated") {
+  Smmuv3Board board;
+  board.start();
+  constexpr std::uint64_t root2 = 0x60'0000, stage2_page = 0x7ff, dbm = std::uint64_t{1} << 51;
+  board.put(Smmuv3Board::stream_table + 64 * 0x42, stage2_ste(root2));
+  board.tables.put64(root2, (root2 + 0x1000) | 3);
+  board.tables.put64(root2 + 0x1000, (root2 + 0x2000) | 3);
+  board.tables.put64(root2 + 0x2000, 0x8000'3000 | stage2_page);
+  board.tables.put64(root2 + 0x2008, 0x8000'4000 | stage2_page);
+  Bytes data(4);
+  board.read(0x0000, data);
+  board.read(0x1000, data);
+  auto after = board.smmu.statistics();
+  CHECK(after.stage2_walk_cache[2].occupancy == 1);
+  CHECK(after.stage2_walk_cache[3].occupancy == 1);
+  CHECK(after.stage2_walk_cache[3].counts.hits == 1);
+  CHECK(after.stage1_walk_cache[3].occupancy == 0);
+  CHECK(after.stage2_walks_from[1] == 1);
+  CHECK(after.stage2_walks_from[3] == 1);
+  CHECK(after.descriptors_updated == 0);
+
+  board.put(Smmuv3Board::cd_at, cd(Smmuv3Board::root).put(42, 1).put(43, 1));  // HD and HA
+  board.map(0x0000, 0x8000'5000 | Smmuv3Board::read_only | dbm);
+  board.send(board.device1, tlm::TLM_READ_COMMAND, 0x0000, data);
+  CHECK(board.smmu.statistics().descriptors_updated == 0);
+  board.send(board.device1, tlm::TLM_WRITE_COMMAND, 0x0000, data);
+  CHECK(board.smmu.statistics().descriptors_updated == 1);
+}
+
 }  // namespace sidewinder::test

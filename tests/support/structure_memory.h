@@ -2,8 +2,8 @@
 //
 // A memory of single words in two physical address spaces, which remembers what was read and how.
 
-#ifndef SIDEWINDER_TESTS_SUPPORT_WORD_MEMORY_H
-#define SIDEWINDER_TESTS_SUPPORT_WORD_MEMORY_H
+#ifndef SIDEWINDER_TESTS_SUPPORT_STRUCTURE_MEMORY_H
+#define SIDEWINDER_TESTS_SUPPORT_STRUCTURE_MEMORY_H
 
 #include <array>
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace sidewinder::test {
 
-class WordMemory : public arch::MemoryPort {
+class StructureMemory : public arch::MemoryPort {
  public:
   std::map<std::uint64_t, std::uint64_t> words;         ///< Non-secure; what was not written is 0
   std::map<std::uint64_t, std::uint64_t> secure_words;  ///< Secure
