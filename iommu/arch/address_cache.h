@@ -26,6 +26,7 @@ class AddressCache {
   [[nodiscard]] Value* find(const TlbTag& tag, std::uint64_t address) {
     CacheStatistics& count = storage_.statistics();
     ++count.lookups;
+    if (storage_.occupancy() == 0) return nullptr;
     const Kind first = recent(address);
     std::uint32_t found = probe(AddressKey::word(tag, first.global), address, first);
     if (found == storage_.none) found = probe_others(first, tag, address);
@@ -34,14 +35,9 @@ class AddressCache {
     return &storage_.value(found);
   }
 
-  /// Which entry a lookup found, and that lookup once more, while nothing else has been done but lookups.
+  /// See SetAssociative.
   [[nodiscard]] std::uint32_t index_of(const Value& found) const { return storage_.index_of(found); }
-  void find_again(std::uint32_t index) {
-    CacheStatistics& count = storage_.statistics();
-    ++count.lookups;
-    ++count.hits;
-    storage_.touch(index);
-  }
+  void find_again(std::uint32_t index) { storage_.find_again(index); }
 
   /// What a lookup of the entry's address would have found, of whatever size, makes room for it. So the
   /// newest of what overlaps is used at the address it was made for; elsewhere either may be found.
@@ -54,6 +50,12 @@ class AddressCache {
             return key.matches(entry.tag, entry.address) && forget(key);
           });
     }
+    insert_missed(entry, value);
+  }
+
+  /// The same where a lookup of the address has just found nothing.
+  void insert_missed(const AddressEntry& entry, const Value& value) {
+    if (storage_.capacity() == 0) return;
     storage_.insert(AddressKey(entry), value, [&](const AddressKey& evicted) { forget(evicted); });
     sizes_present_[entry.global ? 1 : 0] |= std::uint64_t{1} << entry.size_shift;
     ++count_of_size_[entry.global ? 1 : 0][entry.size_shift];

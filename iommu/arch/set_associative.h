@@ -6,10 +6,13 @@
 #ifndef SIDEWINDER_IOMMU_ARCH_SET_ASSOCIATIVE_H
 #define SIDEWINDER_IOMMU_ARCH_SET_ASSOCIATIVE_H
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cstdint>
 #include <vector>
+
+#include "iommu/arch/use_order.h"
 
 namespace sidewinder::arch {
 
@@ -39,12 +42,13 @@ class SetAssociative {
   static constexpr std::uint32_t none = ~std::uint32_t{0};
 
   explicit SetAssociative(CacheShape shape)
-      : ways_(shape.ways),
-        sets_(shape.entries == 0 ? 0 : shape.entries / shape.ways),
-        bucket_mask_(shape.entries == 0 ? 0 : std::bit_ceil(2 * shape.entries) - 1),
+      : bucket_mask_(shape.entries == 0 ? 0 : std::bit_ceil(2 * shape.entries) - 1),
         buckets_(bucket_mask_ + 1, none),
         groups_(bucket_mask_ + 1, none),
         slots_(shape.entries),
+        order_(shape.entries, std::max(shape.ways, 1U)),
+        sets_(shape.entries == 0 ? 0 : shape.entries / shape.ways),
+        set_mask_(std::has_single_bit(sets_) ? sets_ - 1 : no_mask),
         values_(shape.entries) {
     assert(shape.valid());
   }
@@ -54,12 +58,16 @@ class SetAssociative {
   [[nodiscard]] std::uint32_t find(std::uint64_t hash, Matches matches) {
     std::uint32_t index = buckets_[hash & bucket_mask_];
     while (index != none && !matches(slots_[index].key)) index = slots_[index].next;
-    if (index != none) touch(index);
+    if (index != none) order_.use(index);
     return index;
   }
 
-  /// Makes an entry the one most recently used, as finding it would.
-  void touch(std::uint32_t index) { slots_[index].last_use = ++clock_; }
+  /// A lookup that finds the entry again, where nothing was inserted or removed since one that did.
+  void find_again(std::uint32_t index) {
+    ++statistics_.lookups;
+    ++statistics_.hits;
+    order_.use(index);
+  }
   /// Of a value that is kept here.
   [[nodiscard]] std::uint32_t index_of(const Value& value) const {
     return static_cast<std::uint32_t>(&value - values_.data());
@@ -72,16 +80,20 @@ class SetAssociative {
   /// used, which `evicted(key)` sees. Not into a cache without entries.
   template <typename Evicted>
   std::uint32_t insert(const Key& key, const Value& value, Evicted evicted) {
-    const std::uint32_t index = victim(key.hash());
+    const std::uint64_t hash = key.hash();
+    const std::uint32_t index = order_.use_least_recent(set_of(hash));
     Slot& slot = slots_[index];
-    if (slot.last_use != 0) {
+    if (slot.next != unused) {
       evicted(slot.key);
-      release(index);
+      unchain(index);
       ++statistics_.evictions;
+      --occupancy_;
     }
-    std::uint32_t& bucket = buckets_[key.hash() & bucket_mask_];
+    std::uint32_t& bucket = buckets_[hash & bucket_mask_];
     std::uint32_t& group = groups_[key.group() & bucket_mask_];
-    slot = {.key = key, .last_use = ++clock_, .next = bucket, .group_next = group};
+    slot.key = key;
+    slot.next = bucket;
+    slot.group_next = group;
     bucket = group = index;
     values_[index] = value;
     ++occupancy_;
@@ -110,7 +122,7 @@ class SetAssociative {
     unsigned removed = 0;
     if (occupancy_ == 0) return removed;
     for (std::uint32_t index = 0; index < slots_.size(); ++index) {
-      if (slots_[index].last_use == 0 || !matches(slots_[index].key, values_[index])) continue;
+      if (slots_[index].next == unused || !matches(slots_[index].key, values_[index])) continue;
       release(index);
       ++removed;
     }
@@ -124,19 +136,17 @@ class SetAssociative {
   [[nodiscard]] CacheStatistics& statistics() { return statistics_; }
 
  private:
+  static constexpr std::uint32_t unused = none - 1;
+  static constexpr std::uint64_t no_mask = ~std::uint64_t{0};
+
   struct Slot {
     Key key{};
-    std::uint64_t last_use = 0;  ///< 0: the slot is free
-    std::uint32_t next = none;   ///< of the hash's bucket
+    std::uint32_t next = unused;  ///< of the hash's bucket
     std::uint32_t group_next = none;
   };
 
-  [[nodiscard]] std::uint32_t victim(std::uint64_t hash) const {
-    const auto first = static_cast<std::uint32_t>(hash % sets_) * ways_;
-    std::uint32_t oldest = first;
-    for (std::uint32_t index = first; index != first + ways_; ++index)
-      if (slots_[index].last_use < slots_[oldest].last_use) oldest = index;
-    return oldest;
+  [[nodiscard]] std::uint64_t set_of(std::uint64_t hash) const {
+    return set_mask_ != no_mask ? hash & set_mask_ : hash % sets_;
   }
 
   void unlink(std::uint32_t* link, std::uint32_t index, std::uint32_t Slot::*following) {
@@ -144,22 +154,27 @@ class SetAssociative {
     *link = slots_[index].*following;
   }
 
-  void release(std::uint32_t index) {
+  void unchain(std::uint32_t index) {
     const Key& key = slots_[index].key;
     unlink(&buckets_[key.hash() & bucket_mask_], index, &Slot::next);
     unlink(&groups_[key.group() & bucket_mask_], index, &Slot::group_next);
-    slots_[index] = Slot{};
+  }
+
+  void release(std::uint32_t index) {
+    unchain(index);
+    slots_[index].next = unused;
+    order_.release(index);
     --occupancy_;
   }
 
-  std::uint32_t ways_;
-  std::uint64_t sets_;
   std::uint64_t bucket_mask_;
   std::vector<std::uint32_t> buckets_;  ///< first slot of each chain; at least twice as many as entries
   std::vector<std::uint32_t> groups_;
   std::vector<Slot> slots_;  ///< set after set
+  UseOrder order_;
+  std::uint64_t sets_;
+  std::uint64_t set_mask_;  ///< no_mask: their number is no power of 2
   std::vector<Value> values_;
-  std::uint64_t clock_ = 0;
   std::uint32_t occupancy_ = 0;
   CacheStatistics statistics_;
 };

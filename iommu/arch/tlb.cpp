@@ -37,21 +37,31 @@ unsigned span_shift(const Mapping& mapping) {
 
 Tlb::Tlb(CacheShape shape, bool base_page_only) : cache_(shape), base_page_only_(base_page_only) {}
 
-void Tlb::insert(const TlbTag& tag, std::uint64_t address, const Mapping& mapping) {
+template <typename Insert>
+void Tlb::add(const TlbTag& tag, std::uint64_t address, const Mapping& mapping, Insert insert) {
   const NamedLeaf leaf = named_leaf(tag.stages, mapping);
-  const unsigned size_shift = mapping.size_shift;
   AddressEntry entry{.tag = tag,
                      .address = address,
-                     .size_shift = size_shift,
+                     .size_shift = mapping.size_shift,
                      .span_shift = span_shift(mapping),
                      .global = tag.stages != Stages::Two && mapping.first.global};
   if (!base_page_only_) {
-    cache_.insert(entry, mapping);
+    insert(entry, mapping);
     return;
   }
-  entry.size_shift = std::min(size_shift, layout::vmsa64::page_shift(leaf.granule));
+  entry.size_shift = std::min<unsigned>(mapping.size_shift, layout::vmsa64::page_shift(leaf.granule));
   entry.span_shift = entry.size_shift;
-  cache_.insert(entry, page_of(mapping, address, entry.size_shift));
+  insert(entry, page_of(mapping, address, entry.size_shift));
+}
+
+void Tlb::insert(const TlbTag& tag, std::uint64_t address, const Mapping& mapping) {
+  add(tag, address, mapping,
+      [&](const AddressEntry& entry, const Mapping& kept) { cache_.insert(entry, kept); });
+}
+
+void Tlb::insert_missed(const TlbTag& tag, std::uint64_t address, const Mapping& mapping) {
+  add(tag, address, mapping,
+      [&](const AddressEntry& entry, const Mapping& kept) { cache_.insert_missed(entry, kept); });
 }
 
 void Tlb::invalidate(const TlbInvalidation& what) {

@@ -37,12 +37,14 @@ class Tlb {
     return cache_.find(tag, address);
   }
 
-  /// Which entry a lookup found, and that lookup once more, while nothing else has been done but lookups.
+  /// See SetAssociative.
   [[nodiscard]] std::uint32_t index_of(const Mapping& found) const { return cache_.index_of(found); }
   void look_up_again(std::uint32_t index) { cache_.find_again(index); }
 
   /// Keeps a mapping of `address`, in place of the least recently used of its set.
   void insert(const TlbTag& tag, std::uint64_t address, const Mapping& mapping);
+  /// The same where a lookup of the address has just found nothing.
+  void insert_missed(const TlbTag& tag, std::uint64_t address, const Mapping& mapping);
 
   /// An address within a stage 1 page or block also names the entries of both stages that are only a part of
   /// it, stage 2's pages being smaller.
@@ -53,6 +55,9 @@ class Tlb {
   [[nodiscard]] const CacheStatistics& statistics() const { return cache_.statistics(); }
 
  private:
+  template <typename Insert>
+  void add(const TlbTag& tag, std::uint64_t address, const Mapping& mapping, Insert insert);
+
   AddressCache<Mapping> cache_;
   bool base_page_only_;
 };

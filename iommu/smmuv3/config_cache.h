@@ -81,14 +81,9 @@ class ConfigCache {
     return &storage_.value(found);
   }
 
-  /// Which entry a lookup found, and that lookup once more, while nothing else has been done but lookups.
+  /// See SetAssociative.
   [[nodiscard]] std::uint32_t index_of(const Payload& found) const { return storage_.index_of(found); }
-  void look_up_again(std::uint32_t index) {
-    arch::CacheStatistics& count = storage_.statistics();
-    ++count.lookups;
-    ++count.hits;
-    storage_.touch(index);
-  }
+  void look_up_again(std::uint32_t index) { storage_.find_again(index); }
 
   /// `has_cd`: stage 1 was configured, and the payload is of a CD too.
   void insert(const ConfigKey& key, const Payload& payload, bool has_cd) {
