@@ -24,13 +24,14 @@ enum class Httu : std::uint8_t { None = 0, AccessFlag = 1, AccessFlagAndDirty = 
 
 enum class TableEndianness : std::uint8_t { Mixed = 0, Little = 2, Big = 3 };  // IDR0.TTENDIAN
 
-/// Defaults: those of gem5's SMMUv3.
+/// Defaults: those of gem5's SMMUv3, which counts a walk cache's levels by the descriptor that is kept, one
+/// above the table it leads to, and has none for level -1.
 struct CacheShapes {
   arch::CacheShape micro_tlb{32, 32};  ///< a TBU's
   arch::CacheShape tlb{2048, 4};
   arch::CacheShape configuration{64, 4};                                             ///< STEs and CDs
-  std::array<arch::CacheShape, 4> stage1_walk{{{4, 4}, {28, 4}, {348, 4}, {4, 4}}};  ///< tables of levels 0-3
-  std::array<arch::CacheShape, 4> stage2_walk{{{4, 4}, {28, 4}, {92, 4}, {4, 4}}};
+  std::array<arch::CacheShape, 4> stage1_walk{{{4, 4}, {4, 4}, {28, 4}, {348, 4}}};  ///< tables of levels 0-3
+  std::array<arch::CacheShape, 4> stage2_walk{{{4, 4}, {4, 4}, {28, 4}, {92, 4}}};
 };
 
 /// Who made it, in IIDR and in the identification registers. The defaults name nobody.
