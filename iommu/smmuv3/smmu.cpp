@@ -233,6 +233,7 @@ void Smmu::stall(const Transaction& transaction, const Translation& translation,
 
 /// §7.2.1: stalled transactions whose event found no place are tried again when there may be one.
 void Smmu::retry_unrecorded() {
+  if (unrecorded_.empty()) return;
   std::deque<StalledTransaction> held;
   held.swap(unrecorded_);
   for (const StalledTransaction& stalled : held) {

@@ -9,62 +9,29 @@
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
-#include <memory>
+#include <iostream>
 #include <string>
 #include <systemc>
 #include <tlm>
 #include <vector>
 
-#include "iommu/tlm/smmuv3_module.h"
 #include "models/attributes.h"
 #include "models/run_simulation.h"
+#include "tests/support/smmuv3_rig.h"
 
 namespace {
 
 using namespace sidewinder;
+using test::Client;
+using test::FlatMemory;
+using test::SmmuRig;
+using test::Walkabout;
 
-constexpr std::uint64_t memory_bytes = std::uint64_t{1} << 26;
-constexpr std::uint64_t page = 4096;
-constexpr unsigned access_bytes = 64;
-
-/// As fast as a memory can be that checks its bounds.
-class FlatMemory : public sc_core::sc_module {
- public:
-  sc_core::sc_vector<tlm_utils::simple_target_socket<FlatMemory>> sockets;
-
-  FlatMemory(const sc_core::sc_module_name& name, unsigned ports)
-      : sc_module(name), sockets("sockets", ports), bytes_(std::make_unique<unsigned char[]>(memory_bytes)) {
-    for (std::size_t port = 0; port < sockets.size(); ++port)
-      sockets[port].register_b_transport(this, &FlatMemory::transport);
-  }
-  /// One that is not bound yet.
-  tlm_utils::simple_target_socket<FlatMemory>& port() { return sockets[next_++]; }
-  void put64(std::uint64_t address, std::uint64_t word) { std::memcpy(&bytes_[address], &word, sizeof word); }
-
- private:
-  void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-    const std::uint64_t address = payload.get_address();
-    const unsigned length = payload.get_data_length();
-    if (address > memory_bytes - length) {
-      payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
-      return;
-    }
-    if (payload.is_read())
-      std::memcpy(payload.get_data_ptr(), &bytes_[address], length);
-    else
-      std::memcpy(&bytes_[address], payload.get_data_ptr(), length);
-    delay += latency_;
-    payload.set_response_status(tlm::TLM_OK_RESPONSE);
-  }
-
-  std::size_t next_ = 0;
-  std::unique_ptr<unsigned char[]> bytes_;
-  sc_core::sc_time latency_{10, sc_core::SC_NS};
-};
+constexpr std::uint64_t page = test::rig_page;
 
 class PassThrough : public sc_core::sc_module {
  public:
@@ -118,59 +85,14 @@ class Stub : public sc_core::sc_module {
   std::vector<Entry> entries_ = std::vector<Entry>(65536);
 };
 
-/// Sends reads of 64 bytes, from one payload.
-class Client : public sc_core::sc_module {
- public:
-  tlm_utils::simple_initiator_socket<Client> socket{"socket"};
-
-  explicit Client(const sc_core::sc_module_name& name) : sc_module(name) {
-    payload_.set_command(tlm::TLM_READ_COMMAND);
-    payload_.set_data_ptr(data_.data());
-    payload_.set_data_length(access_bytes);
-    payload_.set_streaming_width(access_bytes);
-    payload_.set_extension(&attributes_);
-  }
-  ~Client() override { payload_.clear_extension(&attributes_); }
-
-  bool read(std::uint32_t stream, std::uint64_t address) {
-    attributes_.value.stream_id = stream;
-    payload_.set_address(address);
-    payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-    sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-    socket->b_transport(payload_, delay);
-    return payload_.is_response_ok();
-  }
-
- private:
-  std::array<unsigned char, access_bytes> data_{};
-  models::AttributesExtension attributes_;
-  tlm::tlm_generic_payload payload_;
-};
-
-smmuv3::Config without_caches() {
-  smmuv3::Config config;
-  config.caches.micro_tlb.entries = config.caches.tlb.entries = 0;
-  for (auto& level : config.caches.stage1_walk) level.entries = 0;
-  for (auto& level : config.caches.stage2_walk) level.entries = 0;
-  return config;
-}
-
-/// Everything there is, elaborated once a process. Structures, tables and pages lie in one memory.
+/// Everything there is, elaborated once a process.
 struct Rig {
-  static constexpr std::uint64_t stream_table = 0x10'0000, descriptors = 0x20'0000, tables = 0x100'0000;
-  static constexpr std::uint64_t pages_at = 0x200'0000;  ///< all IOVAs lead there, round and round
-  static constexpr std::uint64_t page_count = 65536;
-  /// Streams 0 to 63 have 3 levels, 64 has 4, 65 both stages with 3 levels each, 66 nothing mapped.
-  static constexpr std::uint32_t four_levels = 64, nested = 65, unmapped = 66;
-
   FlatMemory memory{"memory", 7};
-  Client raw{"raw"}, passed{"passed"}, stubbed{"stubbed"}, cached{"cached"}, uncached{"uncached"};
+  Client raw{"raw"}, passed{"passed"}, stubbed{"stubbed"};
   PassThrough pass{"pass"};
   Stub stub{"stub"};
-  tlm_shell::Smmuv3Module smmu{"smmu", smmuv3::Config{}, 1};
-  tlm_shell::Smmuv3Module cold{"cold", without_caches(), 1};
-  Client smmu_host{"smmu_host"}, cold_host{"cold_host"};
-  std::uint64_t next_table = tables;
+  SmmuRig cached{"cached", SmmuRig::with_caches(), memory};
+  SmmuRig uncached{"uncached", SmmuRig::without_caches(), memory};
 
   Rig() {
     raw.socket.bind(memory.port());
@@ -178,90 +100,12 @@ struct Rig {
     pass.out.bind(memory.port());
     stubbed.socket.bind(stub.in);
     stub.out.bind(memory.port());
-    connect(smmu, cached, smmu_host);
-    connect(cold, uncached, cold_host);
     models::run_simulation(sc_core::SC_ZERO_TIME);
-    const std::uint64_t shared = table_of(3, page_count);
-    for (std::uint32_t stream = 0; stream < 64; ++stream) add_stream(stream, shared, 25, 0x5);
-    const std::uint64_t deep = new_table();
-    memory.put64(deep, shared | 3);
-    add_stream(four_levels, deep, 16, 0x5);
-    add_stream(nested, table_of(3, 16), 25, 0x7);
-    add_stream(unmapped, new_table(), 25, 0x5);
-    for (std::uint64_t number = 0; number < page_count; ++number) stub.map(0, number * page, output(number));
-    program(smmu_host);
-    program(cold_host);
-  }
-
-  static std::uint64_t output(std::uint64_t number) { return pages_at + number % 1024 * page; }
-
- private:
-  void connect(tlm_shell::Smmuv3Module& module, Client& client, Client& host) {
-    host.socket.bind(module.regs);
-    client.socket.bind(module.client[0]);
-    module.out[0].bind(memory.port());
-    module.walk.bind(memory.port());
-  }
-  std::uint64_t new_table() {
-    const std::uint64_t at = next_table;
-    next_table += page;
-    return at;
-  }
-  /// Tables of levels 4 - `levels` to 3 with IOVAs from 0 on, of pages.
-  std::uint64_t table_of(unsigned levels, std::uint64_t pages) {
-    const std::uint64_t top = new_table();
-    if (levels == 1) {
-      return top;
-    }
-    for (std::uint64_t middle = 0; middle * 512 * 512 < pages; ++middle) {
-      const std::uint64_t second = new_table();
-      memory.put64(top + 8 * middle, second | 3);
-      for (std::uint64_t index = 0; index < 512 && (middle * 512 + index) * 512 < pages; ++index) {
-        const std::uint64_t third = new_table();
-        memory.put64(second + 8 * index, third | 3);
-        for (std::uint64_t leaf = 0; leaf < 512; ++leaf)
-          memory.put64(third + 8 * leaf, output((middle * 512 + index) * 512 + leaf) | 0xf43);
-      }
-    }
-    return top;
-  }
-  /// An STE of Config `config` and its CD; stage 2 maps the memory as it is, by blocks of 1 GiB.
-  void add_stream(std::uint32_t stream, std::uint64_t ttb, std::uint64_t t0sz, std::uint64_t config) {
-    const std::uint64_t cd = descriptors + 64 * std::uint64_t{stream};
-    const std::uint64_t ste = stream_table + 64 * std::uint64_t{stream};
-    memory.put64(ste, 1 | config << 1 | cd);
-    memory.put64(ste + 8, std::uint64_t{1} << 44);
-    if (config == 0x7) {
-      const std::uint64_t stage2 = new_table(), second = new_table();
-      memory.put64(stage2, second | 3);
-      for (std::uint64_t block = 0; block < 512; ++block)
-        memory.put64(second + 8 * block, block << 21 | 0x7fd);
-      memory.put64(ste + 16, 7 | std::uint64_t{25} << 32 | std::uint64_t{1} << 38 | std::uint64_t{1} << 40 |
-                                 std::uint64_t{1} << 42 | std::uint64_t{3} << 44 | std::uint64_t{5} << 48 |
-                                 std::uint64_t{1} << 51 | std::uint64_t{1} << 58);
-      memory.put64(ste + 24, stage2);
-    }
-    memory.put64(cd, t0sz | 1 << 8 | 1 << 10 | 3 << 12 | std::uint64_t{1} << 30 | std::uint64_t{1} << 31 |
-                         std::uint64_t{5} << 32 | std::uint64_t{1} << 41 | std::uint64_t{1} << 46 |
-                         (std::uint64_t{stream} + 1) << 48);
-    memory.put64(cd + 8, ttb);
-    memory.put64(cd + 24, 0xff);
-  }
-  void program(Client& host) {
-    write(host, 0x80, stream_table, 8);
-    write(host, 0x88, 8, 4);
-    write(host, 0x28, 0xd75, 4);
-    write(host, 0x20, 0x1, 4);
-  }
-  static void write(Client& host, std::uint64_t offset, std::uint64_t value, unsigned size) {
-    tlm::tlm_generic_payload payload;
-    payload.set_command(tlm::TLM_WRITE_COMMAND);
-    payload.set_address(offset);
-    payload.set_data_ptr(reinterpret_cast<unsigned char*>(&value));
-    payload.set_data_length(size);
-    payload.set_streaming_width(size);
-    sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-    host.socket->b_transport(payload, delay);
+    SmmuRig::write_tables(memory);
+    for (std::uint64_t number = 0; number < SmmuRig::page_count; ++number)
+      stub.map(0, number * page, SmmuRig::output(number));
+    cached.program(0x30'0000);
+    uncached.program(0x30'1000);
   }
 };
 
@@ -269,21 +113,6 @@ Rig& rig() {
   static Rig* the_rig = new Rig;  // SystemC elaborates once
   return *the_rig;
 }
-
-/// Which page of which stream comes next: streams in turn, pages of each by a step that comes round to all.
-class Walkabout {
- public:
-  Walkabout(std::uint64_t pages, std::uint32_t streams) : pages_(pages), streams_(streams) {}
-
-  std::uint32_t stream() const { return static_cast<std::uint32_t>(step_ % streams_); }
-  std::uint64_t number() const { return step_ / streams_ * 40503 % pages_; }
-  void next() { ++step_; }
-
- private:
-  std::uint64_t pages_;
-  std::uint32_t streams_;
-  std::uint64_t step_ = 0;
-};
 
 struct Load {
   std::uint64_t pages = 1;
@@ -313,24 +142,27 @@ void measure(benchmark::State& state, const Load& load, std::size_t batch) {
       stub_at(load.pages, 1);
   std::size_t wrong = 0;
   const auto ours = [&] {
-    Client& client = load.cold ? all.uncached : all.cached;
+    Client& client = (load.cold ? all.uncached : all.cached).client;
     const std::uint32_t stream = load.stream + ours_at.stream();
     if (client.read(stream, ours_at.number() * page) != load.ok) ++wrong;
     ours_at.next();
   };
   const auto raw = [&] {
-    if (!all.raw.read(0, Rig::output(raw_at.number()))) ++wrong;
+    if (!all.raw.read(0, SmmuRig::output(raw_at.number()))) ++wrong;
     raw_at.next();
   };
   const auto pass = [&] {
-    if (!all.passed.read(0, Rig::output(pass_at.number()))) ++wrong;
+    if (!all.passed.read(0, SmmuRig::output(pass_at.number()))) ++wrong;
     pass_at.next();
   };
   const auto stub = [&] {
     if (!all.stubbed.read(0, stub_at.number() * page)) ++wrong;
     stub_at.next();
   };
-  for (std::uint64_t n = 0; n < 2 * load.pages * load.streams; ++n) ours();  // warms what is to be warm
+  // Warms what is to be warm; of more pages than any cache holds the last are enough.
+  const std::uint64_t enough =
+      std::min<std::uint64_t>(2 * load.pages * load.streams, 4 * SmmuRig::page_count);
+  for (std::uint64_t n = 0; n < enough; ++n) ours();
 
   std::vector<double> times, of_raw, of_pass, of_stub;
   for ([[maybe_unused]] const auto round : state) {
@@ -357,22 +189,84 @@ void add(const std::string& name, const Load& load, bool smoke) {
       ->UseManualTime();
 }
 
+/// One command in an SMMU whose main TLB holds 1,024 pages; the time from the write of PROD to its end.
+void measure_invalidation(benchmark::State& state, std::uint64_t low, std::uint64_t high) {
+  Rig& all = rig();
+  std::size_t wrong = 0;
+  std::vector<double> times, of_raw;
+  for ([[maybe_unused]] const auto round : state) {
+    for (std::uint64_t number = 0; number < 1024; ++number)
+      if (!all.cached.client.read(0, number * page)) ++wrong;
+    const double raw_ns = nanoseconds(100, [&] {
+      if (!all.raw.read(0, SmmuRig::output(0))) ++wrong;
+    });
+    const double ours_ns = nanoseconds(1, [&] { all.cached.command(all.memory, low, high); });
+    if (!all.cached.idle()) ++wrong;
+    times.push_back(ours_ns);
+    of_raw.push_back(ours_ns / raw_ns);
+    state.SetIterationTime((raw_ns + ours_ns) * 1e-9);
+  }
+  if (wrong != 0) state.SkipWithError("an access or a command did not end as it should");
+  state.counters["ours_ns"] = median(times);
+  state.counters["/raw"] = median(of_raw);
+}
+
+void add_invalidation(const std::string& name, std::uint64_t low, std::uint64_t high, bool smoke) {
+  benchmark::RegisterBenchmark(
+      name.c_str(), [low, high](benchmark::State& state) { measure_invalidation(state, low, high); })
+      ->Iterations(smoke ? 3 : 101)
+      ->UseManualTime();
+}
+
 void add_all(bool smoke) {
   add("micro-TLB hit, one page", {}, smoke);
   add("micro-TLB hit, 16 pages", {.pages = 16}, smoke);
   add("main TLB hit, 256 pages", {.pages = 256}, smoke);
   add("main TLB hit, 1,024 pages", {.pages = 1024}, smoke);
-  add("main TLB hit, 64 streams of 16 pages", {.pages = 16, .streams = 64}, smoke);
   add("walk of the last level, 65,536 pages", {.pages = smoke ? 64U : 65536U}, smoke);
   add("cold walk of three levels", {.pages = 16, .cold = true}, smoke);
-  add("cold walk of four levels", {.pages = 16, .cold = true, .stream = Rig::four_levels}, smoke);
-  add("cold nested walk", {.pages = 16, .cold = true, .stream = Rig::nested}, smoke);
-  add("fault, after a cold walk", {.pages = 16, .cold = true, .stream = Rig::unmapped, .ok = false}, smoke);
+  add("cold walk of four levels", {.pages = 16, .cold = true, .stream = SmmuRig::four_levels}, smoke);
+  add("cold nested walk", {.pages = 16, .cold = true, .stream = SmmuRig::nested}, smoke);
+  add("fault, after a cold walk", {.pages = 16, .cold = true, .stream = SmmuRig::unmapped, .ok = false},
+      smoke);
+  for (const std::uint32_t streams : {8U, 64U})
+    for (const std::uint64_t pages : {std::uint64_t{1}, std::uint64_t{16}, std::uint64_t{256},
+                                      std::uint64_t{4096}, smoke ? std::uint64_t{64} : SmmuRig::page_count})
+      add(std::to_string(streams) + " streams of " + std::to_string(pages) + " pages",
+          {.pages = pages, .streams = streams}, smoke);
+  // CMD_TLBI_NH_VA and CMD_TLBI_NSNH_ALL (IHI 0070 §4.4), of ASID 1 and the pages from 0x10000 on.
+  constexpr std::uint64_t of_asid = 0x12 | std::uint64_t{1} << 48, from = 0x1'0000;
+  add_invalidation("invalidation of a page", of_asid, from, smoke);
+  add_invalidation("invalidation of a range of 16 pages", of_asid | std::uint64_t{15} << 12, from | 1 << 10,
+                   smoke);
+  add_invalidation("invalidation of all", 0x30, 0, smoke);
+}
+
+bool read_all(Client& client, Walkabout at, std::size_t count) {
+  bool ok = true;
+  for (std::size_t n = 0; n < count; ++n, at.next()) ok &= client.read(at.stream(), at.number() * page);
+  return ok;
+}
+
+/// What scripts/bench --instructions counts, by its name.
+[[gnu::noinline]] bool counted_reads(Client& client, const Walkabout& at, std::size_t count) {
+  return read_all(client, at, count);
+}
+
+int read_counted(std::uint64_t pages) {
+  constexpr std::size_t count = 20'000;
+  const Walkabout begin(pages, 1);
+  if (!read_all(rig().cached.client, begin, count) || !counted_reads(rig().cached.client, begin, count))
+    return 1;
+  std::cout << count << '\n';
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::strcmp(argv[1], "--read") == 0)
+    return read_counted(std::strtoull(argv[2], nullptr, 10));
   const auto is_smoke = [](const char* argument) { return std::strcmp(argument, "--smoke") == 0; };
   char** const kept = std::remove_if(argv + 1, argv + argc, is_smoke);
   add_all(kept != argv + argc);
