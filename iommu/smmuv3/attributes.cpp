@@ -23,10 +23,38 @@ constexpr std::optional<bool> forced_bit(std::uint8_t config) {
 }
 
 /// Most transactions come with the default attributes.
-word::Word packed(const MemoryAttributes& memory) {
+bool is_default(const MemoryAttributes& memory) {
   static_assert(std::has_unique_object_representations_v<MemoryAttributes>);
-  constexpr word::Word default_word = word::of(default_memory);
-  return std::memcmp(&memory, &default_memory, sizeof memory) == 0 ? default_word : word::of(memory);
+  return std::memcmp(&memory, &default_memory, sizeof memory) == 0;
+}
+constexpr word::Word default_word = word::of(default_memory);
+
+word::Word after_stage1(word::Word memory, const arch::Stage1Leaf& leaf) {
+  return word::through_stage1(memory, word::with_sh(word::mair[leaf.attributes], leaf.shareability));
+}
+
+/// What becomes of the default attributes in stage 1, by SH[1:0] and the MAIR byte: most transactions'.
+constexpr auto default_table() {
+  std::array<std::array<MemoryAttributes, 256>, 4> table{};
+  for (std::size_t sh = 0; sh < table.size(); ++sh)
+    for (std::size_t attr = 0; attr < table[sh].size(); ++attr)
+      table[sh][attr] = word::unpack(
+          word::through_stage1(default_word, word::with_sh(word::mair[attr], static_cast<std::uint8_t>(sh))));
+  return table;
+}
+constexpr auto default_through_stage1 = default_table();
+
+MemoryAttributes through_stages(const MemoryAttributes& input, const arch::Mapping& mapping,
+                                bool forced_write_back) {
+  const bool as_default = is_default(input);
+  if (as_default && mapping.stage1 && !mapping.stage2)
+    return default_through_stage1[mapping.first.shareability & 3U][mapping.first.attributes];
+  word::Word memory = as_default ? default_word : word::of(input);
+  if (mapping.stage1) memory = after_stage1(memory, mapping.first);
+  if (mapping.stage2)
+    memory = word::through_stage2(memory, mapping.second.attributes, mapping.second.shareability,
+                                  forced_write_back);
+  return word::unpack(memory);
 }
 
 constexpr Cacheability control_cacheability(std::uint8_t code) {
@@ -75,31 +103,19 @@ AttributeOverrides overrides_of(const OverrideFields& fields, bool types, bool p
   return overrides;
 }
 
-InputAttributes replace(const InputAttributes& input, const AttributeOverrides& overrides,
-                        SecurityState stream) {
-  InputAttributes effective = input;
-  if (overrides.keep != 0xffff)
-    effective.memory = word::unpack(word::settle((word::of(input.memory) & overrides.keep) | overrides.put));
-  effective.instruction = !input.write && overrides.instruction.value_or(input.instruction);
-  effective.privileged = overrides.privileged.value_or(input.privileged);
-  effective.secure = stream == SecurityState::Secure && overrides.secure.value_or(input.secure);
-  return effective;
+MemoryAttributes replace_memory(const MemoryAttributes& input, const AttributeOverrides& overrides) {
+  return word::unpack(word::settle((word::of(input) & overrides.keep) | overrides.put));
 }
 
 OutputAttributes output_attributes(const InputAttributes& input, const arch::Mapping* mapping,
                                    bool forced_write_back, SecurityState stream, unsigned minor_version) {
-  word::Word memory = packed(input.memory);
   OutputAttributes output{{}, input.secure, input.instruction, input.privileged};
   if (mapping != nullptr) {
-    if (mapping->stage1)
-      memory = word::through_stage1(
-          memory, word::with_sh(word::mair[mapping->first.attributes], mapping->first.shareability));
-    if (mapping->stage2)
-      memory = word::through_stage2(memory, mapping->second.attributes, mapping->second.shareability,
-                                    forced_write_back);
+    output.memory = through_stages(input.memory, *mapping, forced_write_back);
     output.secure = mapping->output_secure;
+  } else {
+    output.memory = word::unpack(word::of(input.memory));
   }
-  output.memory = word::unpack(memory);
   if (stream == SecurityState::NonSecure) output.secure = false;
   if (minor_version >= 4) {
     output.instruction = false;

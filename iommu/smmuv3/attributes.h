@@ -60,11 +60,22 @@ struct AttributeOverrides {
 /// NSCFG, PRIVCFG and INSTCFG. Without them the fields do nothing, whatever they hold.
 [[nodiscard]] AttributeOverrides overrides_of(const OverrideFields& fields, bool types, bool permissions);
 
+/// The memory's part of replace().
+[[nodiscard]] arch::MemoryAttributes replace_memory(const arch::MemoryAttributes& input,
+                                                    const AttributeOverrides& overrides);
+
 /// replace_attrs() of §13.4.4: what permissions are checked with, and what goes into the first enabled stage.
 /// Memory attributes that nothing replaces stay as they are, be they consistent or not. `stream` is the
 /// Security state of the stream: a Non-secure one's transactions are all Non-secure.
-[[nodiscard]] InputAttributes replace(const InputAttributes& input, const AttributeOverrides& overrides,
-                                      SecurityState stream);
+[[nodiscard]] inline InputAttributes replace(const InputAttributes& input,
+                                             const AttributeOverrides& overrides, SecurityState stream) {
+  InputAttributes effective = input;
+  if (overrides.keep != AttributeOverrides{}.keep) effective.memory = replace_memory(input.memory, overrides);
+  effective.instruction = !input.write && overrides.instruction.value_or(input.instruction);
+  effective.privileged = overrides.privileged.value_or(input.privileged);
+  effective.secure = stream == SecurityState::Secure && overrides.secure.value_or(input.secure);
+  return effective;
+}
 
 /// What goes out with a transaction.
 struct OutputAttributes {

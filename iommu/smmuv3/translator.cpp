@@ -64,7 +64,6 @@ void Translator::invalidate(const ConfigInvalidation& scope) {
 }
 
 void Translator::invalidate_all() {
-  forget_hits();
   tlb_.invalidate_all();
   for (arch::Tlb& micro : micro_tlbs_) micro.invalidate_all();
   stage1_tables_.invalidate_all();
@@ -187,14 +186,17 @@ Translation Translator::through_stages(unsigned tbu, const Request& request) {
   if (mapping == nullptr) {
     source = Source::MainTlb;
     mapping = tlb_.lookup(tag, address);
-    if (mapping != nullptr) insert_micro(tbu, tag, address, *mapping);
+    if (mapping != nullptr) {
+      ++epochs_[tbu];
+      micro.insert_missed(tag, address, *mapping);
+    }
   }
   if (mapping != nullptr) {
     const arch::HitCheck check = arch::check_hit(*mapping, stage1, stage2, access);
     if (check != arch::HitCheck::Walk)
       ++(source == Source::MicroTlb ? statistics_.micro_tlb_hits : statistics_.tlb_hits);
     if (check == arch::HitCheck::Allowed) {
-      Translation result = forward(request, *mapping, address, source);
+      Translation result = forward(request, tag, *mapping, address, source);
       if (source == Source::MicroTlb && request.cached != nullptr)
         result.hit = {.epoch = epochs_[tbu],
                       .mapping = micro.index_of(*mapping),
@@ -213,25 +215,25 @@ Translation Translator::through_stages(unsigned tbu, const Request& request) {
                ? translation_fault(request, outcome.fault, Source::Walk)
                : terminated(request, outcome.fault, Source::Walk);
   }
-  tlb_.insert(tag, address, outcome.mapping);
-  insert_micro(tbu, tag, address, outcome.mapping);
-  return forward(request, outcome.mapping, address, Source::Walk);
-}
-
-void Translator::insert_micro(unsigned tbu, const arch::TlbTag& tag, std::uint64_t address,
-                              const arch::Mapping& mapping) {
   ++epochs_[tbu];
-  micro_tlbs_[tbu].insert(tag, address, mapping);
+  if (mapping == nullptr) {
+    tlb_.insert_missed(tag, address, outcome.mapping);
+    micro.insert_missed(tag, address, outcome.mapping);
+  } else {
+    tlb_.insert(tag, address, outcome.mapping);
+    micro.insert(tag, address, outcome.mapping);
+  }
+  return forward(request, tag, outcome.mapping, address, Source::Walk);
 }
 
-Translation Translator::forward(const Request& request, const arch::Mapping& mapping, std::uint64_t address,
-                                Source source) const {
+Translation Translator::forward(const Request& request, const arch::TlbTag& tag, const arch::Mapping& mapping,
+                                std::uint64_t address, Source source) const {
   Translation result;
   result.action = Action::Forward;
   result.source = source;
   result.same_page_shift = mapping.size_shift;
   result.span_shift = static_cast<std::uint8_t>(arch::span_shift(mapping));
-  result.tag = tag_of(request);
+  result.tag = tag;
   result.output = mapping.output | (address & low_bits(mapping.size_shift));
   result.attributes = output_attributes(request.attributes, &mapping, mapping.second.forced_write_back,
                                         request.security, config_.minor);

@@ -100,8 +100,6 @@ class Translator {
     for (std::uint64_t& epoch : epochs_) ++epoch;
   }
   [[nodiscard]] const Control& control_of(SecurityState state) const { return control(state); }
-  void insert_micro(unsigned tbu, const arch::TlbTag& tag, std::uint64_t address,
-                    const arch::Mapping& mapping);
 
   [[nodiscard]] Translation disabled(Request& request);
   [[nodiscard]] Translation bypass(const Request& request);
@@ -110,8 +108,9 @@ class Translator {
   [[nodiscard]] Translation pass_translated(const Request& request);
   [[nodiscard]] bool fetches_non_secure(const Request& request) const;
   [[nodiscard]] Translation through_stages(unsigned tbu, const Request& request);
-  [[nodiscard]] Translation forward(const Request& request, const arch::Mapping& mapping,
-                                    std::uint64_t address, Translation::Source source) const;
+  [[nodiscard]] Translation forward(const Request& request, const arch::TlbTag& tag,
+                                    const arch::Mapping& mapping, std::uint64_t address,
+                                    Translation::Source source) const;
   [[nodiscard]] AtsCompletion ats_failed(AtsCompletion::Status status, const Request& request,
                                          const arch::Fault& fault, bool recorded);
   [[nodiscard]] AtsCompletion ats_denied(const Request& request, const arch::Fault& fault);

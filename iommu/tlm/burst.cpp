@@ -11,11 +11,6 @@ unsigned span_of(const tlm::tlm_generic_payload& payload) {
 
 }  // namespace
 
-bool crosses_page(const tlm::tlm_generic_payload& payload) {
-  const unsigned span = span_of(payload);
-  return span != 0 && payload.get_address() % page_bytes + span > page_bytes;
-}
-
 void clear_data(tlm::tlm_generic_payload& payload) {
   const unsigned char* enables = payload.get_byte_enable_ptr();
   const unsigned enables_length = payload.get_byte_enable_length();

@@ -18,12 +18,30 @@ namespace sidewinder::tlm_shell {
 inline constexpr std::uint64_t page_bytes = 4096;
 
 /// The addresses that the payload accesses do not all lie in one page.
-[[nodiscard]] bool crosses_page(const tlm::tlm_generic_payload& payload);
+[[nodiscard]] inline bool crosses_page(const tlm::tlm_generic_payload& payload) {
+  const unsigned span = std::min(payload.get_data_length(), payload.get_streaming_width());
+  return payload.get_address() % page_bytes + span > page_bytes;
+}
 
 /// What a read is given as zeros: its enabled bytes, the others stay as they are (IEEE 1666 §14.13).
 void clear_data(tlm::tlm_generic_payload& payload);
 
-/// Puts back, at the end of its scope, what an interconnect may change on the way of a payload.
+/// Puts back, at the end of its scope, the one thing that an interconnect changes of a payload that it leaves
+/// whole.
+class SavedAddress {
+ public:
+  explicit SavedAddress(tlm::tlm_generic_payload& payload)
+      : payload_(payload), address_(payload.get_address()) {}
+  SavedAddress(const SavedAddress&) = delete;
+  SavedAddress& operator=(const SavedAddress&) = delete;
+  ~SavedAddress() { payload_.set_address(address_); }
+
+ private:
+  tlm::tlm_generic_payload& payload_;
+  std::uint64_t address_;
+};
+
+/// Puts back, at the end of its scope, what cutting a payload changes.
 class SavedPayload {
  public:
   explicit SavedPayload(tlm::tlm_generic_payload& payload)

@@ -21,7 +21,7 @@ class InFlight {
     Flight(const Flight&) = delete;
     Flight& operator=(const Flight&) = delete;
     ~Flight() {
-      if (--all_.count_[era_] == 0 && era_ != all_.era_) all_.landed_.notify(sc_core::SC_ZERO_TIME);
+      if (--all_.count_[era_] == 0 && era_ != all_.era_) all_.notify();
     }
 
    private:
@@ -37,6 +37,8 @@ class InFlight {
   }
 
  private:
+  void notify() { landed_.notify(sc_core::SC_ZERO_TIME); }
+
   std::array<std::uint64_t, 2> count_{};
   unsigned era_ = 0;
   sc_core::sc_event landed_;

@@ -4,19 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <bit>
 #include <cstring>
-#include <limits>
 
 namespace sidewinder::tlm_shell {
 namespace {
-
-constexpr double picoseconds_per_second = 1e12;
-
-std::uint32_t picoseconds(const sc_core::sc_time& time) {
-  const double value = std::round(time.to_seconds() * picoseconds_per_second);
-  return static_cast<std::uint32_t>(std::min<double>(value, std::numeric_limits<std::uint32_t>::max()));
-}
 
 OutputAttributes own_access(const arch::PortAccess& access) {
   return {.memory = access.attributes, .secure = access.secure, .own = true};
@@ -36,31 +28,38 @@ void prepare(tlm::tlm_generic_payload& payload, tlm::tlm_command command, std::u
 }  // namespace
 
 MemoryInitiator::MemoryInitiator(Socket& socket) : socket_(socket) {
-  payload_.set_extension(&attributes_);
+  for (tlm::tlm_generic_payload* payload : {&read_, &write_}) payload->set_extension(&attributes_);
+  prepare(read_, tlm::TLM_READ_COMMAND, 0, word_.data(), static_cast<unsigned>(word_.size()));
 }
 
 MemoryInitiator::~MemoryInitiator() {
-  payload_.clear_extension(&attributes_);
+  for (tlm::tlm_generic_payload* payload : {&read_, &write_}) payload->clear_extension(&attributes_);
 }
 
-arch::PortResponse MemoryInitiator::send(tlm::tlm_command command, const arch::PortAccess& access,
-                                         unsigned char* data, unsigned length) {
+arch::PortResponse MemoryInitiator::send(const arch::PortAccess& access, tlm::tlm_generic_payload& payload) {
   attributes_.value = own_access(access);
-  prepare(payload_, command, access.address, data, length);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-  socket_->b_transport(payload_, delay);
-  arch::PortResponse response{.data = 0, .ok = payload_.is_response_ok()};
-  response.latency_ps = picoseconds(delay);
+  socket_->b_transport(payload, delay);
+  arch::PortResponse response{.data = 0, .ok = payload.is_response_ok()};
+  response.latency_ps = picoseconds_.of(delay);
   spent_ps_ += response.latency_ps;
   return response;
 }
 
 arch::PortResponse MemoryInitiator::read64(const arch::PortAccess& access) {
-  std::uint64_t word = 0;
-  arch::PortResponse response =
-      send(tlm::TLM_READ_COMMAND, access, reinterpret_cast<unsigned char*>(&word), sizeof word);
-  response.data = word;
+  read_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  read_.set_address(access.address);
+  read_.set_dmi_allowed(false);
+  word_.fill(0);
+  arch::PortResponse response = send(access, read_);
+  response.data = std::bit_cast<std::uint64_t>(word_);
   return response;
+}
+
+arch::PortResponse MemoryInitiator::write(const arch::PortAccess& access, unsigned char* data,
+                                          unsigned length) {
+  prepare(write_, tlm::TLM_WRITE_COMMAND, access.address, data, length);
+  return send(access, write_);
 }
 
 arch::PortResponse MemoryInitiator::compare_exchange64(const arch::PortAccess& access, std::uint64_t expected,
@@ -68,7 +67,7 @@ arch::PortResponse MemoryInitiator::compare_exchange64(const arch::PortAccess& a
   arch::PortResponse response = read64(access);
   if (!response.ok || response.data != expected) return response;
   const arch::PortResponse written =
-      send(tlm::TLM_WRITE_COMMAND, access, reinterpret_cast<unsigned char*>(&desired), sizeof desired);
+      write(access, reinterpret_cast<unsigned char*>(&desired), sizeof desired);
   response.ok = written.ok;
   response.latency_ps += written.latency_ps;
   return response;
@@ -80,8 +79,8 @@ arch::PortResponse MemoryInitiator::write_words(const arch::PortAccess& access,
   std::array<std::uint32_t, longest> copy{};
   const std::size_t count = std::min(words.size(), longest);
   std::copy_n(words.begin(), count, copy.begin());
-  return send(tlm::TLM_WRITE_COMMAND, access, reinterpret_cast<unsigned char*>(copy.data()),
-              static_cast<unsigned>(count * sizeof(std::uint32_t)));
+  return write(access, reinterpret_cast<unsigned char*>(copy.data()),
+               static_cast<unsigned>(count * sizeof(std::uint32_t)));
 }
 
 DebugMemory::DebugMemory(MemoryInitiator::Socket& socket) : socket_(socket) {

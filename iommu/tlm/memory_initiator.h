@@ -6,11 +6,13 @@
 #ifndef SIDEWINDER_IOMMU_TLM_MEMORY_INITIATOR_H
 #define SIDEWINDER_IOMMU_TLM_MEMORY_INITIATOR_H
 
+#include <array>
 #include <cstdint>
 #include <tlm>
 
 #include "iommu/arch/memory_port.h"
 #include "iommu/tlm/output_attributes.h"
+#include "iommu/tlm/picoseconds.h"
 
 namespace sidewinder::tlm_shell {
 
@@ -35,12 +37,15 @@ class MemoryInitiator final : public arch::MemoryPort {
   [[nodiscard]] std::uint64_t spent_ps() const { return spent_ps_; }
 
  private:
-  arch::PortResponse send(tlm::tlm_command command, const arch::PortAccess& access, unsigned char* data,
-                          unsigned length);
+  arch::PortResponse send(const arch::PortAccess& access, tlm::tlm_generic_payload& payload);
+  arch::PortResponse write(const arch::PortAccess& access, unsigned char* data, unsigned length);
 
   Socket& socket_;
-  tlm::tlm_generic_payload payload_;  ///< making one allocates
+  // Making a payload allocates, and reads differ in nothing but their address.
+  tlm::tlm_generic_payload read_, write_;
+  std::array<unsigned char, sizeof(std::uint64_t)> word_{};
   OutputExtension attributes_;
+  Picoseconds picoseconds_;
   std::uint64_t spent_ps_ = 0;
 };
 

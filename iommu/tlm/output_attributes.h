@@ -39,8 +39,10 @@ class OutputExtension : public tlm::tlm_extension<OutputExtension> {
 /// Puts attributes on a payload for the time of its scope, in place of some that are there already.
 class ScopedOutput {
  public:
-  explicit ScopedOutput(tlm::tlm_generic_payload& payload)
-      : payload_(payload), previous_(payload.set_extension(static_cast<OutputExtension*>(&own_))) {}
+  explicit ScopedOutput(tlm::tlm_generic_payload& payload, const OutputAttributes& attributes = {})
+      : payload_(payload),
+        own_(attributes),
+        previous_(payload.set_extension(static_cast<OutputExtension*>(&own_))) {}
   ScopedOutput(const ScopedOutput&) = delete;
   ScopedOutput& operator=(const ScopedOutput&) = delete;
   ~ScopedOutput() { payload_.set_extension(previous_); }
@@ -50,6 +52,7 @@ class ScopedOutput {
  private:
   /// A payload that dies while its thread waits for ever frees its extensions, and not this one.
   struct Own final : OutputExtension {
+    using OutputExtension::OutputExtension;
     void free() override {}
   };
 

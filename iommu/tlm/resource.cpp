@@ -10,21 +10,15 @@ using sc_core::sc_time;
 
 namespace {
 
-void note(ResourceStatistics& statistics, const sc_time& wanted, const sc_time& begin, std::uint64_t uses) {
-  statistics.uses += uses;
+void note(ResourceStatistics& statistics, const sc_time& wanted, const sc_time& begin) {
   if (begin <= wanted) return;
-  statistics.waited += uses;
+  ++statistics.waited;
   statistics.queueing += begin - wanted;
 }
 
 }  // namespace
 
-sc_time Lane::use(const sc_time& time, const sc_time& duration) {
-  statistics_.busy += duration;
-  if (busy_.empty() || duration == sc_core::SC_ZERO_TIME) {
-    note(statistics_, time, time, 1);
-    return time + duration;
-  }
+sc_time Lane::queue(const sc_time& time, const sc_time& duration) {
   const sc_time& now = sc_core::sc_time_stamp();
   Server* chosen = nullptr;
   std::size_t place = 0;
@@ -44,20 +38,18 @@ sc_time Lane::use(const sc_time& time, const sc_time& duration) {
     place = before;
   }
   chosen->insert(chosen->begin() + static_cast<std::ptrdiff_t>(place), {begin, begin + duration});
-  note(statistics_, time, begin, 1);
+  note(statistics_, time, begin);
   return begin + duration;
 }
 
-sc_time SlotPool::acquire(const sc_time& time, unsigned count) {
+void SlotPool::take(unsigned count) {
+  const sc_time wanted = begin_;
   held_ = std::min(count, static_cast<unsigned>(free_at_.size()));
-  begin_ = held_ == 0 ? time : std::max(time, free_at_[held_ - 1]);
-  note(statistics_, time, begin_, 1);
-  return begin_;
+  if (held_ != 0) begin_ = std::max(wanted, free_at_[held_ - 1]);
+  note(statistics_, wanted, begin_);
 }
 
-void SlotPool::release(const sc_time& time) {
-  statistics_.busy += held_ > 1 ? (time - begin_) * held_ : time - begin_;
-  if (held_ == 0) return;
+void SlotPool::give_back(const sc_time& time) {
   std::fill_n(free_at_.begin(), held_, time);
   std::sort(free_at_.begin(), free_at_.end());
 }

@@ -26,7 +26,11 @@ class Lane {
   explicit Lane(unsigned servers) : busy_(servers) {}
 
   /// When a use of `duration` that is wanted at `time` ends.
-  [[nodiscard]] sc_core::sc_time use(const sc_core::sc_time& time, const sc_core::sc_time& duration);
+  [[nodiscard]] sc_core::sc_time use(const sc_core::sc_time& time, const sc_core::sc_time& duration) {
+    ++statistics_.uses;
+    statistics_.busy += duration;
+    return busy_.empty() || duration.value() == 0 ? time + duration : queue(time, duration);
+  }
 
   [[nodiscard]] const ResourceStatistics& statistics() const { return statistics_; }
 
@@ -35,6 +39,8 @@ class Lane {
     sc_core::sc_time begin, end;
   };
   using Server = std::vector<Interval>;  ///< what it is going to do, in order
+
+  [[nodiscard]] sc_core::sc_time queue(const sc_core::sc_time& time, const sc_core::sc_time& duration);
 
   std::vector<Server> busy_;
   ResourceStatistics statistics_;
@@ -48,12 +54,23 @@ class SlotPool {
 
   /// When `count` slots that are wanted at `time` are had: at most all there are. The next call releases
   /// them, with nothing in between.
-  [[nodiscard]] sc_core::sc_time acquire(const sc_core::sc_time& time, unsigned count = 1);
-  void release(const sc_core::sc_time& time);
+  [[nodiscard]] sc_core::sc_time acquire(const sc_core::sc_time& time, unsigned count = 1) {
+    ++statistics_.uses;
+    begin_ = time;
+    if (!free_at_.empty()) take(count);
+    return begin_;
+  }
+  void release(const sc_core::sc_time& time) {
+    statistics_.busy += held_ > 1 ? (time - begin_) * held_ : time - begin_;
+    if (held_ != 0) give_back(time);
+  }
 
   [[nodiscard]] const ResourceStatistics& statistics() const { return statistics_; }
 
  private:
+  void take(unsigned count);
+  void give_back(const sc_core::sc_time& time);
+
   std::vector<sc_core::sc_time> free_at_;  ///< in ascending order
   sc_core::sc_time begin_;
   unsigned held_ = 0;

@@ -29,6 +29,20 @@ bool is_external(const arch::Fault& fault) {
 
 }  // namespace
 
+Smmuv3Module::Verdict Smmuv3Module::verdict_of(const Translation& translation) {
+  switch (translation.action) {
+    case Translation::Action::Forward:
+      return Verdict::Forward;
+    case Translation::Action::RazWi:
+      return Verdict::RazWi;
+    case Translation::Action::Stall:
+      return Verdict::Stall;
+    case Translation::Action::Abort:
+      break;
+  }
+  return translation.fault && is_external(*translation.fault) ? Verdict::ExternalAbort : Verdict::Abort;
+}
+
 Smmuv3Module::Smmuv3Module(const sc_core::sc_module_name& name, const smmuv3::Config& config, unsigned tbus,
                            const Smmuv3Timing& timing)
     : sc_module(name),
@@ -78,16 +92,29 @@ Smmuv3Module::Smmuv3Module(const sc_core::sc_module_name& name, const smmuv3::Co
   }
 }
 
-models::AccessAttributes Smmuv3Module::attributes_of(unsigned tbu, const tlm::tlm_generic_payload& payload,
-                                                     const models::AccessAttributes& defaults) const {
+void Smmuv3Module::end_of_elaboration() {
+  next_.resize(out.size());
+  for (std::size_t tbu = 0; tbu < out.size(); ++tbu) next_[tbu] = out[tbu].operator->();
+}
+
+/// `read` is where a platform's reader puts them.
+[[gnu::always_inline]] inline const models::AccessAttributes& Smmuv3Module::find_attributes(
+    unsigned tbu, const tlm::tlm_generic_payload& payload, const models::AccessAttributes& defaults,
+    models::AccessAttributes& read) const {
   if (read_attributes) {
-    models::AccessAttributes attributes = defaults;
-    read_attributes(tbu, payload, attributes);
-    return attributes;
+    read = defaults;
+    read_attributes(tbu, payload, read);
+    return read;
   }
   const models::AttributesExtension* extension = nullptr;
   payload.get_extension(extension);
   return extension != nullptr ? extension->value : defaults;
+}
+
+models::AccessAttributes Smmuv3Module::attributes_of(unsigned tbu, const tlm::tlm_generic_payload& payload,
+                                                     const models::AccessAttributes& defaults) const {
+  models::AccessAttributes read;
+  return find_attributes(tbu, payload, defaults, read);
 }
 
 void Smmuv3Module::register_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
@@ -109,30 +136,20 @@ void Smmuv3Module::register_transport(tlm::tlm_generic_payload& payload, sc_core
   payload.set_response_status(powered ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
 }
 
-Smmuv3Module::Verdict Smmuv3Module::translate(unsigned tbu, const smmuv3::Transaction& transaction,
-                                              unsigned bytes, sc_core::sc_time& delay,
-                                              Translation& translation, std::uint64_t& token) {
+Translation Smmuv3Module::translate(unsigned tbu, const smmuv3::Transaction& transaction, unsigned bytes,
+                                    sc_core::sc_time& delay, std::uint64_t& token) {
   for (;;) {
     slots_.wait_for_room(tbu);
     const CoreLock::Hold hold(lock_);
     if (slots_.full(tbu)) continue;  // it filled up while this one waited for the lock
     token = slots_.next(tbu);
     interrupts_after_ = delay;
-    translation = core_.translate(tbu, transaction, token);
+    Translation translation = core_.translate(tbu, transaction, token);
+    const sc_core::sc_time& begin = sc_core::sc_time_stamp();
     if (core_.powered())
-      delay = timer_.charge(tbu, translation, transaction.attributes.write, bytes, now() + delay) - now();
+      delay = timer_.charge(tbu, translation, transaction.attributes.write, bytes, begin + delay) - begin;
     if (observer_ != nullptr) observer_->translated(tbu, transaction, translation);
-    switch (translation.action) {
-      case Translation::Action::Forward:
-        return Verdict::Forward;
-      case Translation::Action::RazWi:
-        return Verdict::RazWi;
-      case Translation::Action::Stall:
-        return Verdict::Stall;
-      case Translation::Action::Abort:
-        break;
-    }
-    return translation.fault && is_external(*translation.fault) ? Verdict::ExternalAbort : Verdict::Abort;
+    return translation;
   }
 }
 
@@ -153,32 +170,19 @@ Smmuv3Module::Verdict Smmuv3Module::after_stall(unsigned tbu, std::uint64_t toke
   return Verdict::Abort;
 }
 
-void Smmuv3Module::send(unsigned tbu, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  out[tbu]->b_transport(payload, delay);
-}
-
-void Smmuv3Module::forward(unsigned tbu, const models::AccessAttributes& attributes, std::uint64_t output,
-                           const OutputAttributes& output_attributes, tlm::tlm_generic_payload& payload,
-                           sc_core::sc_time& delay) {
-  const InFlight::Flight flight(in_flight_);
-  ScopedOutput sent(payload);
-  sent.attributes() = output_attributes;
-  const SavedPayload saved(payload);
-  payload.set_address(output);
-  send(tbu, payload, delay);
-  if (!may_have_dmi(tbu, attributes)) payload.set_dmi_allowed(false);
-}
-
-/// A transaction like one before that hit, where it changes nothing that it does not go through the SMMU:
-/// none is in there, and what it takes does not depend on others. nullptr: it goes the long way.
-const HitTable::Entry* Smmuv3Module::hit_again(unsigned tbu, const HitTable::Key& key, unsigned bytes,
-                                               bool write, sc_core::sc_time& delay) {
-  if (observer_ != nullptr || lock_.busy() || slots_.full(tbu) || !timer_.hits_are_alike(write, bytes))
-    return nullptr;
-  const HitTable::Entry* const known = hits_[tbu].find(key);
-  if (known == nullptr || !core_.translate_again(tbu, known->hit)) return nullptr;
-  delay += timer_.charge_like_hit(tbu, write);
-  return known;
+[[gnu::always_inline]] inline void Smmuv3Module::forward(unsigned tbu, std::uint64_t output,
+                                                         const OutputAttributes& attributes,
+                                                         tlm::tlm_generic_payload& payload,
+                                                         sc_core::sc_time& delay) {
+  {
+    const InFlight::Flight flight(in_flight_);
+    const ScopedOutput sent(payload, attributes);
+    const SavedAddress saved(payload);
+    payload.set_address(output);
+    next_[tbu]->b_transport(payload, delay);
+  }
+  if (payload.is_dmi_allowed() && !may_have_dmi(tbu, attributes_of(tbu, payload, default_attributes[tbu])))
+    payload.set_dmi_allowed(false);
 }
 
 /// Answers for a transaction that does not go on.
@@ -193,28 +197,39 @@ void Smmuv3Module::terminate(Verdict verdict, tlm::tlm_generic_payload& payload)
   }
 }
 
+/// A transaction like one before that hit goes on without a translation, where it changes nothing that it
+/// does not go through the SMMU: none is in there, and what it takes does not depend on others.
 void Smmuv3Module::client_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const auto tbu = static_cast<unsigned>(port);
-  const models::AccessAttributes attributes = attributes_of(tbu, payload, default_attributes[tbu]);
+  models::AccessAttributes read;
+  const models::AccessAttributes& attributes = find_attributes(tbu, payload, default_attributes[tbu], read);
+  const std::uint64_t address = payload.get_address();
+  const bool write = payload.is_write();
+  const HitTable::Entry* const known = hits_[tbu].find(attributes, address, write);
+  if (known == nullptr || crosses_page(payload) || observer_ != nullptr || lock_.busy() ||
+      slots_.any_full() || !timer_.hits_are_alike(write, payload.get_data_length()) ||
+      !core_.translate_again(tbu, known->hit))
+    return translate_and_send(tbu, attributes, payload, delay);
+  delay += timer_.charge_hit(tbu, write);
+  forward(tbu, known->page | address % page_bytes, known->attributes, payload, delay);
+}
+
+void Smmuv3Module::translate_and_send(unsigned tbu, models::AccessAttributes attributes,
+                                      tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   if (attributes.address_type == models::AddressType::TranslationRequest)
     return terminate(Verdict::Abort, payload);  // it is a call of its own
   if (crosses_page(payload)) return split_transport(tbu, attributes, payload, delay);
-  const bool write = payload.is_write();
-  const HitTable::Key key(attributes, payload.get_address(), write);
-  if (const HitTable::Entry* known = hit_again(tbu, key, payload.get_data_length(), write, delay))
-    return forward(tbu, attributes, known->page | payload.get_address() % page_bytes, known->attributes,
-                   payload, delay);
-
   const smmuv3::Transaction transaction = transaction_of(attributes, payload);
   for (;;) {
-    Translation translation;
     std::uint64_t token = 0;
-    Verdict verdict = translate(tbu, transaction, payload.get_data_length(), delay, translation, token);
+    const Translation translation = translate(tbu, transaction, payload.get_data_length(), delay, token);
+    Verdict verdict = verdict_of(translation);
     if (verdict == Verdict::Forward) {
       const OutputAttributes sent = sent_with(translation);
       if (translation.hit.epoch != 0)
-        hits_[tbu].put(key, {translation.hit, translation.output & ~(page_bytes - 1), sent});
-      return forward(tbu, attributes, translation.output, sent, payload, delay);
+        hits_[tbu].put(attributes, transaction.address, transaction.attributes.write,
+                       {translation.hit, translation.output & ~(page_bytes - 1), sent});
+      return forward(tbu, translation.output, sent, payload, delay);
     }
     if (verdict == Verdict::Stall) verdict = after_stall(tbu, token, delay);
     if (verdict != Verdict::Stall) return terminate(verdict, payload);
@@ -234,10 +249,10 @@ void Smmuv3Module::split_transport(unsigned tbu, const models::AccessAttributes&
   Verdict verdict = Verdict::Stall;
   while (verdict == Verdict::Stall) {
     for (Burst::Piece& piece : burst->pieces()) {
-      Translation translation;
       std::uint64_t token = 0;
       transaction.address = piece.input;
-      verdict = translate(tbu, transaction, piece.length, delay, translation, token);
+      const Translation translation = translate(tbu, transaction, piece.length, delay, token);
+      verdict = verdict_of(translation);
       piece.output = translation.output;
       piece.attributes = sent_with(translation);
       if (verdict == Verdict::Stall) verdict = after_stall(tbu, token, delay);
@@ -250,7 +265,7 @@ void Smmuv3Module::split_transport(unsigned tbu, const models::AccessAttributes&
   ScopedOutput sent(payload);
   burst->send(payload, [&](const Burst::Piece& piece) {
     sent.attributes() = piece.attributes;
-    send(tbu, payload, delay);
+    next_[tbu]->b_transport(payload, delay);
     return !payload.is_response_error();
   });
   payload.set_dmi_allowed(false);

@@ -119,24 +119,26 @@ class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
   /// What becomes of a transaction, all its pieces taken together.
   enum class Verdict : std::uint8_t { Forward, Abort, ExternalAbort, RazWi, Stall };
 
+  void end_of_elaboration() override;
   void register_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void client_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  void translate_and_send(unsigned tbu, models::AccessAttributes attributes,
+                          tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void split_transport(unsigned tbu, const models::AccessAttributes& attributes,
                        tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   static void terminate(Verdict verdict, tlm::tlm_generic_payload& payload);
-  void send(unsigned tbu, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  void forward(unsigned tbu, const models::AccessAttributes& attributes, std::uint64_t output,
-               const OutputAttributes& output_attributes, tlm::tlm_generic_payload& payload,
-               sc_core::sc_time& delay);
-  [[nodiscard]] const HitTable::Entry* hit_again(unsigned tbu, const HitTable::Key& key, unsigned bytes,
-                                                 bool write, sc_core::sc_time& delay);
-
+  void forward(unsigned tbu, std::uint64_t output, const OutputAttributes& attributes,
+               tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  [[nodiscard]] const models::AccessAttributes& find_attributes(unsigned tbu,
+                                                                const tlm::tlm_generic_payload& payload,
+                                                                const models::AccessAttributes& defaults,
+                                                                models::AccessAttributes& read) const;
   [[nodiscard]] models::AccessAttributes attributes_of(unsigned tbu, const tlm::tlm_generic_payload& payload,
                                                        const models::AccessAttributes& defaults) const;
-  /// One try; with Verdict::Stall the transaction waits for `token`.
-  [[nodiscard]] Verdict translate(unsigned tbu, const smmuv3::Transaction& transaction, unsigned bytes,
-                                  sc_core::sc_time& delay, smmuv3::Translation& translation,
-                                  std::uint64_t& token);
+  /// One try; where it stalls, it waits for `token`.
+  [[nodiscard]] smmuv3::Translation translate(unsigned tbu, const smmuv3::Transaction& transaction,
+                                              unsigned bytes, sc_core::sc_time& delay, std::uint64_t& token);
+  [[nodiscard]] static Verdict verdict_of(const smmuv3::Translation& translation);
   [[nodiscard]] Verdict after_stall(unsigned tbu, std::uint64_t token, sc_core::sc_time& delay);
 
   /// What a transaction would come to, and whether a descriptor would be updated.
@@ -177,7 +179,8 @@ class Smmuv3Module : public sc_core::sc_module, private smmuv3::SmmuListener {
   bool dmi_allowed_ = true;
   CoreLock lock_;
   TranslationTimer timer_;
-  std::vector<HitTable> hits_;  ///< by TBU
+  std::vector<HitTable> hits_;                     ///< by TBU
+  std::vector<tlm::tlm_fw_transport_if<>*> next_;  ///< what `out` is bound to
   StallSlots slots_;
   BurstPool bursts_;
   InFlight in_flight_;

@@ -5,6 +5,7 @@
 #ifndef SIDEWINDER_IOMMU_TLM_SMMUV3_STATISTICS_H
 #define SIDEWINDER_IOMMU_TLM_SMMUV3_STATISTICS_H
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <systemc>
@@ -33,7 +34,8 @@ class LatencyHistogram {
   std::array<std::uint64_t, bins> counts_{};
   sc_core::sc_time total_ = sc_core::SC_ZERO_TIME;
   sc_core::sc_time longest_ = sc_core::SC_ZERO_TIME;
-  sc_core::sc_time nanosecond_{1, sc_core::SC_NS};  ///< making one takes longer than a lookup
+  std::uint64_t nanosecond_ =  ///< making a time takes longer than a lookup
+      std::max<std::uint64_t>(sc_core::sc_time(1, sc_core::SC_NS).value(), 1);
 };
 
 struct CacheUse {

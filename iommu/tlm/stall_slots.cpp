@@ -13,7 +13,10 @@ constexpr unsigned use_shift = 32;
 
 class StallSlots::Stay {
  public:
-  Stay(Tbu& tbu, Slot& slot, std::uint32_t index) : tbu_(tbu), slot_(slot), index_(index) {
+  Stay(StallSlots& all, Tbu& tbu, std::uint32_t index)
+      : all_(all), tbu_(tbu), slot_(all.slots_[index]), index_(index) {
+    tbu_.free.pop_back();
+    if (tbu_.free.empty()) ++all_.full_;
     slot_.waiting = true;
   }
   Stay(const Stay&) = delete;
@@ -21,11 +24,13 @@ class StallSlots::Stay {
   ~Stay() {
     ++slot_.use;
     slot_.waiting = false;
+    if (tbu_.free.empty()) --all_.full_;
     tbu_.free.push_back(index_);
     tbu_.freed.notify(sc_core::SC_ZERO_TIME);
   }
 
  private:
+  StallSlots& all_;
   Tbu& tbu_;
   Slot& slot_;
   std::uint32_t index_;
@@ -45,9 +50,8 @@ std::uint64_t StallSlots::next(unsigned tbu) const {
 smmuv3::Resumption StallSlots::wait_in(unsigned tbu, std::uint64_t token) {
   const auto index = static_cast<std::uint32_t>(token);
   Slot& slot = slots_[index];
-  tbus_[tbu].free.pop_back();
+  const Stay stay(*this, tbus_[tbu], index);
   tbus_[tbu].most = std::max(tbus_[tbu].most, stalled(tbu));
-  const Stay stay(tbus_[tbu], slot, index);
   while (slot.waiting) sc_core::wait(slot.answered);
   return slot.how;
 }

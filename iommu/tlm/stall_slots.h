@@ -22,6 +22,8 @@ class StallSlots {
 
   /// A TBU all of whose slots are taken takes nothing more.
   [[nodiscard]] bool full(unsigned tbu) const { return tbus_[tbu].free.empty(); }
+  /// Of any TBU.
+  [[nodiscard]] bool any_full() const { return full_ != 0; }
   void wait_for_room(unsigned tbu) {
     while (full(tbu)) sc_core::wait(tbus_[tbu].freed);
   }
@@ -55,6 +57,7 @@ class StallSlots {
   std::vector<Slot> slots_;
   std::vector<Tbu> tbus_;
   unsigned per_tbu_;
+  unsigned full_ = 0;  ///< TBUs
 };
 
 }  // namespace sidewinder::tlm_shell

@@ -44,10 +44,17 @@ sc_time of_beats(const sc_time& beat, unsigned beats) {
   return beats == 1 ? beat : beat * beats;
 }
 
+Translation forwarded(Source source) {
+  Translation translation;
+  translation.action = Translation::Action::Forward;
+  translation.source = source;
+  return translation;
+}
+
 }  // namespace
 
 void LatencyHistogram::add(const sc_time& latency) {
-  const auto nanoseconds = static_cast<std::uint64_t>(latency / nanosecond_);
+  const std::uint64_t nanoseconds = latency.value() / nanosecond_;
   ++counts_[std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(nanoseconds)), bins - 1)];
   total_ += latency;
   longest_ = std::max(longest_, latency);
@@ -70,7 +77,6 @@ TranslationTimer::Tbu::Tbu(const Smmuv3Timing& timing)
 
 TranslationTimer::TranslationTimer(const Smmuv3Timing& timing, unsigned tbus)
     : timing_(timing),
-      hit_(timing.client_port + timing.micro_tlb + timing.out_port),
       tbus_(tbus, Tbu(timing)),
       link_there_(of(timing, 1)),
       link_back_(of(timing, 1)),
@@ -80,10 +86,15 @@ TranslationTimer::TranslationTimer(const Smmuv3Timing& timing, unsigned tbus)
       translation_slots_(of(timing, timing.translation_slots)),
       walk_slots_(of(timing, timing.walk_slots)) {
   statistics_.tbus.resize(tbus);
+  for (std::size_t source = 0; source < sources; ++source) {
+    TranslationTimer alone(*this);
+    alike_[source] =
+        alone.charge_each(0, forwarded(static_cast<Source>(source)), false, 1, sc_core::SC_ZERO_TIME);
+  }
 }
 
-sc_time TranslationTimer::charge(unsigned tbu, const Translation& translation, bool write, unsigned bytes,
-                                 const sc_time& time) {
+sc_time TranslationTimer::charge_each(unsigned tbu, const Translation& translation, bool write,
+                                      unsigned bytes, const sc_time& time) {
   Tbu& own = tbus_[tbu];
   TbuStatistics& count = statistics_.tbus[tbu];
   ++(write ? count.writes : count.reads);
@@ -162,21 +173,17 @@ sc_time TranslationTimer::accesses(Accesses all, sc_time time) {
       }
       if (of_stage1) stage1 = &access;
     }
-    time = over(memory_port_, timing_.memory_access, time) +
-           sc_time(static_cast<double>(access.latency_ps), sc_core::SC_PS);
+    time = over(memory_port_, timing_.memory_access, time) + picoseconds_.time(access.latency_ps);
     previous = &access;
   }
   return time;
 }
 
-/// What charge() would have counted of so many hits.
-void TranslationTimer::add_hits(TbuStatistics& sum, bool write, std::uint64_t times) const {
+/// What charge_each() would have counted of so many.
+void TranslationTimer::add_alike(TbuStatistics& sum, Source source, bool write, std::uint64_t times) const {
   if (times == 0) return;
   TranslationTimer alone(timing_, 1);
-  Translation hit;
-  hit.action = Translation::Action::Forward;
-  hit.source = Source::MicroTlb;
-  static_cast<void>(alone.charge(0, hit, write, 1, sc_core::SC_ZERO_TIME));
+  static_cast<void>(alone.charge_each(0, forwarded(source), write, 1, sc_core::SC_ZERO_TIME));
   const TbuStatistics one = alone.snapshot().tbus[0];
   sum.reads += one.reads * times;
   sum.writes += one.writes * times;
@@ -200,7 +207,9 @@ Smmuv3Statistics TranslationTimer::snapshot() const {
     count.write_buffer = tbu.write_buffer.statistics();
     count.micro_tlb_lookups = tbu.micro_tlb.statistics();
     count.main_tlb_lookups = tbu.main_tlb.statistics();
-    for (const bool write : {false, true}) add_hits(count, write, tbu.alike[write ? 1 : 0]);
+    for (std::size_t source = 0; source < sources; ++source)
+      for (const bool write : {false, true})
+        add_alike(count, static_cast<Source>(source), write, tbu.alike[source][write ? 1 : 0]);
   }
   all.link_there = link_there_.statistics();
   all.link_back = link_back_.statistics();

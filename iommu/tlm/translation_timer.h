@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "iommu/smmuv3/transaction.h"
+#include "iommu/tlm/picoseconds.h"
 #include "iommu/tlm/resource.h"
 #include "iommu/tlm/smmuv3_statistics.h"
 #include "iommu/tlm/smmuv3_timing.h"
@@ -24,16 +25,19 @@ class TranslationTimer {
 
   /// When a piece of `bytes` that arrives at `time` leaves the output port, or its fault is known.
   [[nodiscard]] sc_core::sc_time charge(unsigned tbu, const smmuv3::Translation& translation, bool write,
-                                        unsigned bytes, const sc_core::sc_time& time);
+                                        unsigned bytes, const sc_core::sc_time& time) {
+    if (!all_alike(translation) || !hits_are_alike(write, bytes))
+      return charge_each(tbu, translation, write, bytes, time);
+    return time + charge_alike(tbu, translation.source, write);
+  }
 
   /// Whether all micro-TLB hits of this size that are forwarded take the same, whatever else is under way.
   [[nodiscard]] bool hits_are_alike(bool write, unsigned bytes) const {
     return !timing_.contention && (!write || bytes <= timing_.port_bytes);
   }
-  /// What charge() adds for one of those. It is counted when somebody asks for a snapshot.
-  [[nodiscard]] const sc_core::sc_time& charge_like_hit(unsigned tbu, bool write) {
-    ++tbus_[tbu].alike[write ? 1 : 0];
-    return hit_;
+  /// What charge() adds for one of those.
+  [[nodiscard]] const sc_core::sc_time& charge_hit(unsigned tbu, bool write) {
+    return charge_alike(tbu, Source::MicroTlb, write);
   }
 
   [[nodiscard]] Smmuv3Statistics& statistics() { return statistics_; }
@@ -43,22 +47,37 @@ class TranslationTimer {
  private:
   using Time = sc_core::sc_time;
   using Accesses = std::span<const arch::WalkAccess>;
+  using Source = smmuv3::Translation::Source;
+  static constexpr std::size_t sources = 4;  ///< those after which nothing is read: Disabled to MainTlb
 
   struct Tbu {
     explicit Tbu(const Smmuv3Timing& timing);
     SlotPool slots, write_buffer;
     Lane client_port, out_port, micro_tlb, main_tlb;
-    std::array<std::uint64_t, 2> alike{};  ///< hits not charged one by one: reads, writes
+    /// Of those not charged one by one: reads, writes.
+    std::array<std::array<std::uint64_t, 2>, sources> alike{};
   };
 
   [[nodiscard]] Time tables(const smmuv3::Translation& translation, const Time& time);
   [[nodiscard]] Time accesses(Accesses all, Time time);
   [[nodiscard]] Time over(Lane& link, const Time& latency, const Time& time) const;
 
-  void add_hits(TbuStatistics& sum, bool write, std::uint64_t times) const;
+  [[nodiscard]] static bool all_alike(const smmuv3::Translation& translation) {
+    return translation.action == smmuv3::Translation::Action::Forward && translation.accesses.empty() &&
+           translation.source <= Source::MainTlb;
+  }
+  /// It is counted when somebody asks for a snapshot.
+  [[nodiscard]] const Time& charge_alike(unsigned tbu, Source source, bool write) {
+    ++tbus_[tbu].alike[static_cast<std::size_t>(source)][write ? 1 : 0];
+    return alike_[static_cast<std::size_t>(source)];
+  }
+  [[nodiscard]] Time charge_each(unsigned tbu, const smmuv3::Translation& translation, bool write,
+                                 unsigned bytes, const Time& time);
+  void add_alike(TbuStatistics& sum, Source source, bool write, std::uint64_t times) const;
 
   Smmuv3Timing timing_;
-  Time hit_;  ///< of one beat
+  Picoseconds picoseconds_;
+  std::array<Time, sources> alike_;  ///< what those of one beat take
   std::vector<Tbu> tbus_;
   Lane link_there_, link_back_, configuration_lookups_, walk_cache_lookups_, memory_port_;
   SlotPool translation_slots_, walk_slots_;
