@@ -14,19 +14,30 @@ namespace {
 
 std::atomic<std::size_t> allocations = 0;
 
-void* counted(std::size_t bytes) {
+void* counted(std::size_t bytes) noexcept {
   ++allocations;
-  void* const memory = std::malloc(bytes == 0 ? 1 : bytes);
+  return std::malloc(bytes == 0 ? 1 : bytes);
+}
+
+void* counted_or_thrown(std::size_t bytes) {
+  void* const memory = counted(bytes);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
 }  // namespace
 
+// All but those for over-aligned types; a sanitizer minds a pair of which one is not its own.
 void* operator new(std::size_t bytes) {
-  return counted(bytes);
+  return counted_or_thrown(bytes);
 }
 void* operator new[](std::size_t bytes) {
+  return counted_or_thrown(bytes);
+}
+void* operator new(std::size_t bytes, const std::nothrow_t& /*tag*/) noexcept {
+  return counted(bytes);
+}
+void* operator new[](std::size_t bytes, const std::nothrow_t& /*tag*/) noexcept {
   return counted(bytes);
 }
 void operator delete(void* memory) noexcept {
@@ -39,6 +50,12 @@ void operator delete(void* memory, std::size_t /*bytes*/) noexcept {
   std::free(memory);
 }
 void operator delete[](void* memory, std::size_t /*bytes*/) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, const std::nothrow_t& /*tag*/) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, const std::nothrow_t& /*tag*/) noexcept {
   std::free(memory);
 }
 
